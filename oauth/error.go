@@ -69,3 +69,23 @@ func (e *Error) Is(target error) bool {
 
 // Error lets a code stand as a target of errors.Is, and as an error where nothing more can be said.
 func (c ErrorCode) Error() string { return string(c) }
+
+// TemporaryError says that the server could not be asked, or could not answer, just now: no network, a time limit, 429, a
+// 5xx, an answer that did not come from the server at all. Nothing was decided about the credential: it stays, and the
+// same request may be tried again later. Recognise it with errors.As.
+type TemporaryError struct {
+	Err error
+	// RetryAfter is how long to wait before trying again, where the server said so; 0 where it did not.
+	RetryAfter time.Duration
+}
+
+// Error says what Err says.
+func (e *TemporaryError) Error() string {
+	if e.Err == nil {
+		return "temporarily unavailable"
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *TemporaryError) Unwrap() error { return e.Err }
