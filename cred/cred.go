@@ -38,9 +38,10 @@ type Credential struct {
 	TokenType string        // "Bearer" where empty
 	Scope     []string
 
-	Expires     time.Time // end of the access token; zero: not known
-	SessionEnds time.Time // when a new login will be needed; zero: not known
-	Renewed     time.Time // the last login or refresh, by this machine's clock
+	Expires     time.Time     // end of the access token; zero: not known
+	SessionEnds time.Time     // when a new login will be needed; zero: not known
+	IdleTimeout time.Duration // how long the session lives without being used; 0: no such end, or not known
+	Renewed     time.Time     // the last login or refresh, by this machine's clock
 
 	SessionID string // the authority's id of the session, where it said so
 	Subject   string // the person's id at the authority

@@ -14,6 +14,9 @@ type Token struct {
 	// SessionExpiresIn is when a new login will be needed, in whole seconds (`refresh_expires_in`, a widespread
 	// extension); 0 where the server does not say.
 	SessionExpiresIn int64
+	// IdleExpiresIn is how long the session lives without being used, in whole seconds (`idle_expires_in`, ours); 0 where
+	// there is no such end or the server does not say.
+	IdleExpiresIn int64
 	// SessionID is the `sid` of the session, where the server says it.
 	SessionID string
 }
