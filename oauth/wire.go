@@ -1,6 +1,10 @@
 package oauth
 
-import "github.com/doorward/doorward/secret"
+import (
+	"time"
+
+	"github.com/doorward/doorward/secret"
+)
 
 // Token is the answer of the token endpoint (RFC 6749 section 5.1).
 type Token struct {
@@ -19,6 +23,10 @@ type Token struct {
 	IdleExpiresIn int64
 	// SessionID is the `sid` of the session, where the server says it.
 	SessionID string
+
+	// Date is the server's clock when it answered (the HTTP Date header), set by oauth/client; zero where it did not say.
+	// An ID token's end is judged by it, so that a wrong clock on this machine does not stop a login.
+	Date time.Time
 }
 
 // DeviceAuthorization is the answer of the device authorization endpoint (RFC 8628 section 3.2).

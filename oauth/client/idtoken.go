@@ -1,0 +1,153 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/oauth"
+)
+
+// leeway is how far two clocks may differ where an ID token's end is judged.
+const leeway = 2 * time.Minute
+
+// Claims says who somebody is, from an ID token or from userinfo (OpenID Connect Core 1.0 section 5.1). The texts are
+// inert. Subject alone identifies a person, together with the issuer; the others are for people's eyes.
+type Claims struct {
+	Subject  string
+	Email    string
+	Username string // preferred_username
+	Name     string
+}
+
+// Account is what people call the login: the e-mail address, else the user name, else the subject.
+func (c Claims) Account() string {
+	for _, name := range []string{c.Email, c.Username} {
+		if name != "" {
+			return name
+		}
+	}
+	return c.Subject
+}
+
+// IDTokenError says why an ID token was not accepted. The login it came with must not be used.
+type IDTokenError struct{ Reason string }
+
+// Error gives the reason.
+func (e *IDTokenError) Error() string { return "the ID token was refused: " + e.Reason }
+
+// CheckIDToken checks the claims of the ID token that came with token, as it came from the token endpoint in this very
+// exchange: issuer, audience, authorized party, nonce and end. The signature is not looked at; TLS to the token endpoint
+// stands for it (OpenID Connect Core 1.0 section 3.1.3.7, item 6). nonce is what the request carried, "" for none. It
+// fails with an *IDTokenError.
+func (c *Client) CheckIDToken(ctx context.Context, token oauth.Token, nonce string) (Claims, error) {
+	metadata, err := c.Describe(ctx)
+	if err != nil {
+		return Claims{}, err
+	}
+	now := token.Date // the server's own clock, where it said it: this machine's may be wrong by a day (SEC-306)
+	if now.IsZero() {
+		now = c.now()
+	}
+	id, err := parseIDToken(token.ID.Reveal())
+	if err != nil {
+		return Claims{}, err
+	}
+	if reason := id.reject(metadata.Issuer, c.ID, nonce, now); reason != "" {
+		return Claims{}, &IDTokenError{reason}
+	}
+	return id.claims(), nil
+}
+
+// wireClaims is the payload of an ID token and the body of userinfo.
+type wireClaims struct {
+	Issuer   string      `json:"iss"`
+	Subject  string      `json:"sub"`
+	Audience audience    `json:"aud"`
+	Party    string      `json:"azp"`
+	Nonce    string      `json:"nonce"`
+	Expires  json.Number `json:"exp"`
+	Email    string      `json:"email"`
+	Username string      `json:"preferred_username"`
+	Name     string      `json:"name"`
+}
+
+// reject returns what is wrong with the claims, or nothing.
+func (w wireClaims) reject(issuer, client, nonce string, now time.Time) string {
+	switch end := numericDate(w.Expires); {
+	case w.Issuer != issuer:
+		return "it is from another issuer (iss)"
+	case w.Subject == "":
+		return "it names nobody (sub)"
+	case !slices.Contains(w.Audience, client):
+		return "it is for another client (aud)"
+	case len(w.Audience) > 1 && w.Party == "", w.Party != "" && w.Party != client:
+		return "it was issued to another client (azp)"
+	case w.Nonce != nonce && nonce != "":
+		return "it belongs to another login (nonce)"
+	case end.IsZero() || !now.Before(end.Add(leeway)):
+		return "it has ended (exp)"
+	}
+	return ""
+}
+
+func (w wireClaims) claims() Claims {
+	return Claims{
+		Subject: oauth.Inert(w.Subject), Email: oauth.Inert(w.Email),
+		Username: oauth.Inert(w.Username), Name: oauth.Inert(w.Name),
+	}
+}
+
+// parseIDToken reads the payload of a signed JWT (RFC 7519 section 3); an encrypted one is refused.
+func parseIDToken(token string) (wireClaims, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return wireClaims{}, &IDTokenError{"it is not a signed token"}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return wireClaims{}, &IDTokenError{"it cannot be read"}
+	}
+	var claims wireClaims
+	if oauth.Decode(payload, &claims) != nil {
+		return wireClaims{}, &IDTokenError{"it cannot be read"}
+	}
+	return claims, nil
+}
+
+func parseClaims(data []byte) (Claims, error) {
+	var wire struct {
+		Subject  string `json:"sub"`
+		Email    string `json:"email"`
+		Username string `json:"preferred_username"`
+		Name     string `json:"name"`
+	}
+	if err := oauth.Decode(data, &wire); err != nil {
+		return Claims{}, err
+	}
+	return wireClaims{Subject: wire.Subject, Email: wire.Email, Username: wire.Username, Name: wire.Name}.claims(), nil
+}
+
+// audience is one name or a list of them (RFC 7519 section 4.1.3).
+type audience []string
+
+func (a *audience) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(a))
+}
+
+// numericDate reads seconds since 1970 (RFC 7519 section 2), fractions cut off; zero where it is none.
+func numericDate(n json.Number) time.Time {
+	seconds, err := n.Float64()
+	if err != nil || seconds <= 0 || seconds > 1<<40 {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
+}
