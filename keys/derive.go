@@ -43,7 +43,9 @@ func (k *masterKey) hash(purpose string, value []byte) [32]byte {
 	return k.hashes.get(purpose, k.newHasher).sum(value)
 }
 
-func (k *masterKey) newDeriver(purpose string) *macPool { return newMACPool(k.expand("derive", purpose)) }
+func (k *masterKey) newDeriver(purpose string) *macPool {
+	return newMACPool(k.expand("derive", purpose))
+}
 
 func (k *masterKey) newHasher(purpose string) *macPool { return newMACPool(k.expand("hash", purpose)) }
 

@@ -148,5 +148,5 @@ func (k *masterKey) expand(kind, purpose string) []byte {
 func decode(text string) ([]byte, bool) {
 	raw := make([]byte, base64url.DecodedLen(len(text)))
 	n, err := base64url.Decode(raw, []byte(text))
-	return raw, err == nil && n == len(raw) // n is smaller where line breaks were skipped
+	return raw[:n], err == nil && base64url.EncodedLen(n) == len(text) // text is longer where line breaks were skipped
 }

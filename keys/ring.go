@@ -68,13 +68,9 @@ func (r *Ring) Verify(token, typ string) (claims []byte, kid string, err error) 
 	if end < header { // two parts
 		return nil, "", ErrToken
 	}
-	signature, ok := decode(token[end+1:])
-	if !ok || len(signature) != signer.size || !signer.verify([]byte(token[:end]), signature) {
-		return nil, "", ErrToken
-	}
-	// A third dot would be inside the payload, where decode refuses it.
-	claims, ok = decode(token[header:end])
-	if !ok {
+	claims, wellFormed := decode(token[header:end]) // a third dot would be in here, and is no base64url
+	signature, signed := decode(token[end+1:])
+	if !wellFormed || !signed || len(signature) != signer.size || !signer.verify([]byte(token[:end]), signature) {
 		return nil, "", ErrToken
 	}
 	return claims, signer.ID, nil
