@@ -1,0 +1,5 @@
+//go:build !unix && !windows
+
+package cred
+
+func sharing(error) bool { return false }
