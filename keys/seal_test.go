@@ -224,7 +224,9 @@ func TestSealAllocates(t *testing.T) { // not parallel: it counts allocations
 	if n := testing.AllocsPerRun(100, func() { _, _ = m.Open("p", sealed, ad) }); n > 1 {
 		t.Errorf("Open allocates %v times, want the result alone", n)
 	}
-	if n := testing.AllocsPerRun(100, func() { _, _ = m.Derive(m.Current(), "p", plaintext, ad) }); n > 0.5 {
-		t.Errorf("Derive allocates %v times, want none", n)
+	// Not none: with -race, sync.Pool drops a part of what it is given.
+	fresh := testing.AllocsPerRun(1000, func() { newMACPool(plaintext).sum(plaintext, ad) })
+	if n := testing.AllocsPerRun(1000, func() { _, _ = m.Derive(m.Current(), "p", plaintext, ad) }); n > fresh/2 {
+		t.Errorf("Derive allocates %v times, a new HMAC %v: the pool is of no use", n, fresh)
 	}
 }
