@@ -5,6 +5,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/doorward/doorward/cred"
@@ -34,4 +35,20 @@ type Prompt struct {
 	URI         string    // where the code is entered
 	URIComplete string    // the same with the code filled in; "" where the server has none
 	Expires     time.Time // by this machine's clock
+
+	// Warning is set where the server sent an address that is not to be trusted. Show it with the address; do not open
+	// the address and do not draw a QR code of it. URIComplete is empty then.
+	Warning string
 }
+
+// Errors of flows. What the server decided comes as *oauth.Error: errors.Is(err, oauth.AccessDenied) is the person's No.
+var (
+	// ErrTimeout: nobody came back from the browser in time.
+	ErrTimeout = errors.New("flow: nobody completed the sign-in in time; nothing was changed, start the login again")
+	// ErrExpired: the device code ended, by this machine's clock or by the server's word, before anybody approved it.
+	ErrExpired = errors.New("flow: the code expired before it was approved; nothing was changed, start the login again")
+	// ErrNotRenewable: the credential has nothing to renew itself with.
+	ErrNotRenewable = errors.New("flow: this login cannot renew itself; log in again")
+	// ErrOtherPerson: the server now says that the login belongs to somebody else than before.
+	ErrOtherPerson = errors.New("flow: the server answered for another person than this login is of")
+)

@@ -1,0 +1,239 @@
+package flow
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"html"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+const (
+	headerLimit   = 16 << 10        // of a request to the callback, in bytes
+	headerTimeout = 5 * time.Second // for its header
+	pageTimeout   = 2 * time.Minute // for its answer, which waits for the exchange of the code
+	crowdLimit    = 128             // connections that have not sent a whole request yet
+	// lingering is how long a closing listener waits for the last page to leave. Chromium opens connections that it may
+	// never use, and those are not waited for (SEC-251).
+	lingering = 250 * time.Millisecond
+)
+
+// callback is what the browser brought: a code, or why there is none.
+type callback struct {
+	code secret.String
+	err  error
+}
+
+// door is the loopback listener of one login. Only a request with the right state gets through it, once.
+type door struct {
+	host, path, state string // what a request must match
+	issuer            string // the server that may answer
+	promised          bool   // that it says so itself (RFC 9207)
+	name              string // of the program
+
+	answers chan callback // at most one
+	done    chan struct{} // closed when the login is over; outcome is set before
+	outcome error
+
+	mu    sync.Mutex
+	taken bool // the one callback has come
+
+	crowd   crowd
+	server  *http.Server
+	serving sync.WaitGroup
+}
+
+func (d *door) redirect() string { return "http://" + d.host + d.path }
+
+func (d *door) serve(listeners []net.Listener) {
+	d.server = &http.Server{
+		Handler:           d,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       headerTimeout,
+		WriteTimeout:      pageTimeout,
+		MaxHeaderBytes:    headerLimit,
+		ErrorLog:          log.New(io.Discard, "", 0), // the terminal belongs to the login
+		ConnContext:       d.crowd.enter,
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				d.crowd.leave(c)
+			}
+		},
+	}
+	d.server.SetKeepAlivesEnabled(false)
+	for _, l := range listeners {
+		d.serving.Go(func() { _ = d.server.Serve(l) })
+	}
+}
+
+// close lets the page that is waiting say how it went, and ends the listener and all its connections.
+func (d *door) close(outcome error) {
+	d.mu.Lock()
+	waiting := d.taken
+	d.taken = true
+	d.mu.Unlock()
+	d.outcome = outcome
+	close(d.done)
+	if waiting {
+		ctx, cancel := context.WithTimeout(context.Background(), lingering)
+		_ = d.server.Shutdown(ctx)
+		cancel()
+	}
+	_ = d.server.Close()
+	d.serving.Wait()
+}
+
+// ServeHTTP answers the callback. Whatever is not the server's redirect in the person's own browser changes nothing.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.crowd.arrived(r)
+	if status := d.refuse(r); status != 0 {
+		d.page(w, status, "Nothing to see here", "This address is for the end of a sign-in only.")
+		return
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || !d.admit(query) {
+		d.page(w, http.StatusBadRequest, "This is not the sign-in that is waiting",
+			"The program is still waiting for its own. Start again from the terminal if this goes on.")
+		return
+	}
+	d.answers <- d.read(query)
+	select {
+	case <-d.done:
+	case <-r.Context().Done():
+		return
+	}
+	if d.outcome != nil {
+		d.page(w, http.StatusBadRequest, "Sign-in failed", "The terminal says why. You can close this page.")
+		return
+	}
+	d.page(w, http.StatusOK, "You are signed in", "You can close this page and go back to the terminal.")
+}
+
+// refuse returns the status for a request that no redirect of a browser makes: another host (a name that was rebound to
+// this machine), a script's or another page's request, another path or method. 0 lets it through.
+func (d *door) refuse(r *http.Request) int {
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	switch {
+	case r.Host != d.host:
+		return http.StatusMisdirectedRequest
+	case r.Header.Get("Origin") != "", mode != "" && mode != "navigate", dest != "" && dest != "document":
+		return http.StatusForbidden
+	case r.URL.Path != d.path:
+		return http.StatusNotFound
+	case r.Method != http.MethodGet:
+		return http.StatusMethodNotAllowed
+	}
+	return 0
+}
+
+// admit takes the first request with the right state, and no other.
+func (d *door) admit(query url.Values) bool {
+	state := query["state"]
+	if len(state) != 1 || subtle.ConstantTimeCompare([]byte(state[0]), []byte(d.state)) != 1 {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	first := !d.taken
+	d.taken = true
+	return first
+}
+
+// read judges an authorization answer (RFC 6749 section 4.1.2) whose state is right. Who answered comes first (RFC 9207
+// section 2.4): a code from another server is not shown to this one.
+func (d *door) read(query url.Values) callback {
+	if issuer := query["iss"]; len(issuer) > 0 || d.promised {
+		if len(issuer) != 1 || issuer[0] != d.issuer {
+			return callback{err: &oauth.IssuerError{Asked: d.issuer, Got: oauth.Inert(query.Get("iss"))}}
+		}
+	}
+	if code := query.Get("error"); code != "" {
+		return callback{err: &oauth.Error{
+			Code:        oauth.ErrorCode(oauth.Inert(code)),
+			Description: oauth.Inert(query.Get("error_description")),
+			URI:         oauth.Inert(query.Get("error_uri")),
+		}}
+	}
+	if code := query["code"]; len(code) != 1 || code[0] == "" {
+		return callback{err: oauth.Errorf(oauth.InvalidRequest, "the server sent the browser back without a code")}
+	}
+	return callback{code: secret.New(query.Get("code"))}
+}
+
+const style = `body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;` +
+	`color-scheme:light dark}`
+
+// page writes a whole page at once, so that it has left before the listener closes. It holds nothing of the request.
+func (d *door) page(w http.ResponseWriter, status int, title, text string) {
+	name := d.name
+	if name == "" {
+		name = "The program"
+	}
+	body := fmt.Sprintf("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"+
+		"<meta name=\"viewport\" content=\"width=device-width\"><title>%[1]s – %[2]s</title><style>%[4]s</style></head>\n"+
+		"<body><main><p>%[2]s</p><h1>%[1]s</h1><p>%[3]s</p></main></body></html>\n",
+		html.EscapeString(title), html.EscapeString(name), html.EscapeString(text), style)
+	sum := sha256.Sum256([]byte(style))
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
+		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Connection", "close")
+	if status == http.StatusMethodNotAllowed {
+		h.Set("Allow", http.MethodGet)
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+	_ = http.NewResponseController(w).Flush()
+}
+
+// crowd bounds the connections that have not sent a whole request: the oldest makes room for the newest, so that one who
+// opens a thousand keeps nobody out (SEC-250).
+type crowd struct {
+	mu      sync.Mutex
+	waiting []net.Conn
+}
+
+type connKey struct{}
+
+func (c *crowd) enter(ctx context.Context, conn net.Conn) context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) >= crowdLimit {
+		_ = c.waiting[0].Close()
+		c.waiting = c.waiting[1:]
+	}
+	c.waiting = append(c.waiting, conn)
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
+func (c *crowd) leave(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.waiting, conn); i >= 0 {
+		c.waiting = slices.Delete(c.waiting, i, i+1)
+	}
+}
+
+func (c *crowd) arrived(r *http.Request) {
+	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+		c.leave(conn)
+	}
+}
