@@ -37,14 +37,21 @@ func syncFolder(folder string) error {
 // exposed reports whether anybody but the owner can do anything with the file.
 func exposed(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 
-// foreign reports whether the file belongs to another user. For root under sudo, the owner of the folder is nobody else.
+// foreign reports whether the file belongs to another user. Root in somebody's folder works as the owner of the folder, for
+// whom root's own files are foreign: else a link to one, read here and kept aside as damaged, would become the owner's.
 func foreign(info fs.FileInfo, folder string) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || int(stat.Uid) == os.Geteuid() {
+	if !ok {
 		return false
 	}
 	who, err := ownerOf(folder)
-	return err != nil || !who.other || who.uid != int(stat.Uid)
+	if err != nil {
+		return true
+	}
+	if who.other {
+		return int(stat.Uid) != who.uid
+	}
+	return int(stat.Uid) != os.Geteuid()
 }
 
 // owner is whom new files in a folder belong to. The zero value: whoever runs the program.
