@@ -1,0 +1,78 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+)
+
+// Guesser is who types a user code: a person who has signed in, from an address.
+type Guesser struct {
+	PersonID string
+	Address  string
+}
+
+// Lookup finds the pending request of a user code as somebody typed it. ErrUnknown stands for an unknown code, an expired,
+// a used and a decided one alike.
+//
+// Every look-up is counted in the store before it is made, for the person and for the address (IPv6: the /64), so that
+// neither two hundred at once, nor other replicas, nor a restart yield more guesses than the limit. A right look-up is not
+// counted as wrong: this replica remembers that it was right and subtracts. Nothing is ever cleared, so who owns codes that
+// are right gains no guess by typing them. Beyond 5 wrong ones a person, and 20 an address, in ten minutes of the clock it
+// is ErrTooMany; the code itself is never locked (SEC-108).
+func (d *Devices) Lookup(ctx context.Context, userCode string, guesser Guesser) (DeviceRequest, error) {
+	now := d.now()
+	window := windowOf(now)
+	person := guessKey("person", guesser.PersonID, window)
+	host := guessKey("address", hostKey(guesser.Address), window)
+	// A person who is locked out does not use up what colleagues at the same address have.
+	if err := d.count(ctx, person, window, guessLimit); err != nil {
+		return DeviceRequest{}, err
+	}
+	if err := d.count(ctx, host, window, guessLimitHost); err != nil {
+		return DeviceRequest{}, err
+	}
+	request, err := d.find(ctx, NormalizeUserCode(userCode), now)
+	switch {
+	case err == nil:
+		d.guesses.right(window, person, host)
+	case errors.Is(err, ErrUnknown):
+		d.guesses.miss(window)
+		d.sessions.recorder.Record(ctx, Event{Kind: EventCodeGuess, PersonID: guesser.PersonID, Address: guesser.Address})
+	}
+	return request, err
+}
+
+// guessKey names a counter. The window is part of the name, so that what the store counted and what this replica credits
+// belong to the same ten minutes.
+func guessKey(kind, of string, window int64) string {
+	return "guess:" + kind + ":" + of + ":" + strconv.FormatInt(window, 36)
+}
+
+// count counts one look-up under key; ErrTooMany where more than limit were wrong, this one taken for a wrong one.
+func (d *Devices) count(ctx context.Context, key string, window int64, limit int) error {
+	tries, err := d.attempts.CountAttempt(ctx, key, d.now(), guessWindow)
+	if err != nil {
+		return err
+	}
+	if tries-d.guesses.credit(window, key) > limit {
+		return ErrTooMany
+	}
+	return nil
+}
+
+// find returns the pending request of a normalised user code.
+func (d *Devices) find(ctx context.Context, userCode string, now time.Time) (DeviceRequest, error) {
+	if userCode == "" {
+		return DeviceRequest{}, ErrUnknown
+	}
+	request, err := d.store.DeviceRequestByUserCode(ctx, userCode, now)
+	if err != nil {
+		return DeviceRequest{}, err
+	}
+	if request.State != DevicePending || !decidable(&request, now) {
+		return DeviceRequest{}, ErrUnknown
+	}
+	return request, nil
+}
