@@ -8,56 +8,64 @@ import (
 	"github.com/doorward/doorward/secret"
 )
 
+// DeviceRedemption is what a terminal presents with its device code.
+type DeviceRedemption struct {
+	Client   Client
+	Code     secret.String
+	Verifier string // as it was sent; "" : none
+	Origin   Origin
+}
+
 // Redeem turns an approved request into a family, in one compare-and-swap, and returns the family with its first refresh
 // token; for grant's pipeline only. The same code yields the same answer until that token is used or the code expires, so
 // that a lost answer loses no login. After that, and for a person or an approval that is no longer good, it is
-// invalid_grant. A wrong verifier consumes nothing; nil stands for none.
-func (d *Devices) Redeem(
-	ctx context.Context, id string, code secret.String, client Client, verifier *oauth.Verifier, origin Origin,
-) (Family, secret.String, error) {
-	opened, err := d.open(code, client)
+// invalid_grant. A missing or wrong verifier consumes nothing.
+func (d *Devices) Redeem(ctx context.Context, id string, ask DeviceRedemption) (Redeemed, error) {
+	opened, err := d.open(ask.Code, ask.Client)
 	if err != nil {
-		return Family{}, secret.String{}, err
+		return Redeemed{}, err
 	}
-	if err := opened.proves(id, verifier); err != nil {
-		return Family{}, secret.String{}, err
+	if err := opened.proven(id, ask.Verifier); err != nil {
+		return Redeemed{}, err
 	}
 	if err := ctx.Err(); err != nil { // whoever has left is not redeemed
-		return Family{}, secret.String{}, err
+		return Redeemed{}, err
 	}
 	request, err := d.store.DeviceRequest(ctx, id)
 	if errors.Is(err, ErrUnknown) {
-		return Family{}, secret.String{}, refused("the device code is unknown")
+		return Redeemed{}, refused("the device code is unknown")
 	}
 	if err != nil {
-		return Family{}, secret.String{}, err
+		return Redeemed{}, err
 	}
-	family, err := d.become(ctx, request, opened, client, familySeed{
-		How: "device", Audience: request.Audience, Origin: origin, Presented: code,
-	})
+	family, err := d.become(ctx, request, opened, ask)
 	if err != nil {
-		return Family{}, secret.String{}, err
+		return Redeemed{}, err
 	}
-	refresh, err := d.sessions.firstAnswer(ctx, family, code)
-	return family, refresh, err
+	refresh, err := d.sessions.firstAnswer(ctx, family, ask.Code)
+	if err != nil {
+		return Redeemed{}, err
+	}
+	return Redeemed{Family: family, Refresh: refresh}, nil
 }
 
-// proves checks that the code was presented by who began the login: PKCE on the device grant, as on the other one. A
+// proven checks that the code was presented by who began the login: PKCE on the device grant, as on the other one. A
 // verifier without a challenge is refused too (RFC 9700 section 2.1.1: no downgrade).
-func (c deviceCode) proves(id string, verifier *oauth.Verifier) error {
+func (c deviceCode) proven(id, verifier string) error {
 	switch {
 	case c.id != id:
 		return refused("the device code is not of this login")
-	case c.challenge == "" && verifier == nil:
+	case c.challenge == "" && verifier == "":
 		return nil
-	case verifier == nil || !c.challenge.Matches(*verifier):
+	}
+	if parsed, err := oauth.ParseVerifier(verifier); err != nil || !c.challenge.Matches(parsed) {
 		return refused("the code_verifier is missing or wrong")
 	}
 	return nil
 }
 
 // become returns the family that the request becomes, or has become before.
-func (d *Devices) become(ctx context.Context, request DeviceRequest, code deviceCode, client Client, seed familySeed) (Family, error) {
+func (d *Devices) become(ctx context.Context, request DeviceRequest, code deviceCode, ask DeviceRedemption) (Family, error) {
 	switch request.State {
 	case DeviceRedeemed:
 		return d.sessions.Get(ctx, request.FamilyID)
@@ -65,13 +73,13 @@ func (d *Devices) become(ctx context.Context, request DeviceRequest, code device
 	default:
 		return Family{}, undecided(request.State)
 	}
-	approval, err := d.good(ctx, request, code, client)
+	// The family begins before the person is looked at: a mark that ends all of the person's sessions in between is then
+	// later than the family, and ends it too.
+	family, err := d.begin(request, ask)
 	if err != nil {
 		return Family{}, err
 	}
-	seed.Origin.Machine = request.Origin.Machine // the label that the person saw
-	family, err := d.sessions.begin(client, approval, seed)
-	if err != nil {
+	if err := d.good(ctx, request, code, ask.Client); err != nil {
 		return Family{}, err
 	}
 	changed, err := d.store.ChangeDeviceRequest(ctx, request.ID, func(r *DeviceRequest) (After, error) {
@@ -95,25 +103,35 @@ func (d *Devices) become(ctx context.Context, request DeviceRequest, code device
 	return family, nil
 }
 
-// good checks what may have changed since the approval and returns it, narrowed to what the client may still ask for.
-func (d *Devices) good(ctx context.Context, request DeviceRequest, code deviceCode, client Client) (Approval, error) {
-	approval := request.Approval
-	if !code.ofScope(request.Scope) {
-		return Approval{}, refused("the device code is not of this login")
+// begin makes the family, narrowed to what the client may still ask for (SEC-079). Its machine bears the label that the
+// person saw.
+func (d *Devices) begin(request DeviceRequest, ask DeviceRedemption) (Family, error) {
+	approval, origin := request.Approval, ask.Origin
+	origin.Machine = request.Origin.Machine
+	approval.Scope = within(approval.Scope, ask.Client.Scope)
+	if len(request.Approval.Scope) > 0 && len(approval.Scope) == 0 {
+		return Family{}, oauth.Errorf(oauth.InvalidScope, "this application may no longer ask for what was approved")
 	}
-	active, err := d.sessions.active(ctx, approval.PersonID)
+	return d.sessions.begin(ask.Client, approval, familySeed{
+		How: "device", Audience: request.Audience, Origin: origin, Presented: ask.Code,
+	})
+}
+
+// good checks what may have changed since the approval.
+func (d *Devices) good(ctx context.Context, request DeviceRequest, code deviceCode, client Client) error {
+	if !code.ofScope(request.Scope) {
+		return refused("the device code is not of this login")
+	}
+	person := request.Approval.PersonID
+	active, err := d.sessions.active(ctx, person)
 	if err != nil {
-		return Approval{}, err
+		return err
 	}
 	// An approval given before all of the person's sessions were ended is over with them.
-	if !active || d.sessions.marks.over("", approval.PersonID, client.ID, approval.At) {
-		return Approval{}, refused("the account cannot be used, or its sessions were ended")
+	if !active || d.sessions.marks.over("", person, client.ID, request.Approval.At) {
+		return refused("the account cannot be used, or its sessions were ended")
 	}
-	asked := len(approval.Scope)
-	if approval.Scope = within(approval.Scope, client.Scope); asked > 0 && len(approval.Scope) == 0 {
-		return Approval{}, oauth.Errorf(oauth.InvalidScope, "this application may no longer ask for what was approved")
-	}
-	return approval, nil
+	return nil
 }
 
 // undecided is the answer for a request that cannot be redeemed.
