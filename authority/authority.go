@@ -1,0 +1,105 @@
+package authority
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/keys"
+)
+
+// Store is everything that the authority keeps, for those who open one; each service takes only its nouns.
+type Store interface {
+	Clients
+	Codes
+	DeviceRequests
+	Families
+	Feed
+	SigningKeys
+	Events
+}
+
+// Config is what an authority is made of. Issuer, Store and Master are needed; the rest has useful zero values.
+type Config struct {
+	Issuer   string // https://id.example, without a slash at the end
+	Store    Store
+	People   identity.People   // to know whether somebody is still active
+	Attempts identity.Attempts // to count guesses of user codes
+	Master   *keys.Master
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: discards
+	// CatchUp is how often a replica asks for news; 0: 400 ms.
+	CatchUp time.Duration
+	// PendingPerAddress bounds the live pending device requests of one address; 0: 1,000.
+	PendingPerAddress int
+}
+
+// Authority is the law, room by room.
+type Authority struct {
+	Issuer   string
+	Registry *Registry // clients
+	Logins   *Logins   // authorization requests and codes
+	Devices  *Devices  // device logins
+	Sessions *Sessions // families
+	Tokens   *Tokens   // access tokens, ID tokens, ready tokens: making and checking
+	Keyring  *Keyring  // signing keys
+	Recorder *Recorder // audit events
+	follower *follower
+	now      func() time.Time
+}
+
+// New wires the services. Load must be called before any of them is used.
+func New(config Config) *Authority {
+	now := config.Now
+	if now == nil {
+		now = time.Now
+	}
+	log := config.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	a := &Authority{Issuer: config.Issuer, now: now}
+	marks := newMarks(now)
+	decided := newDecided(now)
+	a.Recorder = &Recorder{store: config.Store, log: log, now: now}
+	a.Registry = &Registry{store: config.Store, now: now, recorder: a.Recorder}
+	a.Keyring = &Keyring{store: config.Store, master: config.Master, now: now, log: log, algorithms: []keys.Alg{keys.ES256, keys.RS256}}
+	a.Sessions = &Sessions{
+		store: config.Store, feed: config.Store, master: config.Master, people: config.People, marks: marks,
+		recorder: a.Recorder, now: now,
+	}
+	a.Tokens = &Tokens{
+		issuer: config.Issuer, keyring: a.Keyring, registry: a.Registry, people: config.People, sessions: a.Sessions,
+		marks: marks, now: now,
+	}
+	a.Logins = &Logins{issuer: config.Issuer, store: config.Store, sessions: a.Sessions, master: config.Master, now: now}
+	a.Devices = newDevices(config, a.Sessions, decided, now)
+	a.follower = &follower{
+		store: config.Store, marks: marks, decided: decided, waiters: a.Devices.waiters, every: config.CatchUp, now: now, log: log,
+	}
+	a.Tokens.fresh = a.follower.Fresh
+	return a
+}
+
+// Load reads what must be known before the first request: signing keys (made where there are none), marks, decisions.
+func (a *Authority) Load(ctx context.Context) error {
+	if err := a.Keyring.Load(ctx); err != nil {
+		return err
+	}
+	return a.follower.Load(ctx)
+}
+
+// Run follows the news of other replicas and rotates keys until ctx ends. Drain first, to let waiting polls go.
+func (a *Authority) Run(ctx context.Context) {
+	go a.Keyring.run(ctx)
+	a.follower.Run(ctx)
+}
+
+// Fresh reports whether this replica has heard of the others within the last three seconds. A replica that has not
+// answers checks with ErrUnavailable, never with "active".
+func (a *Authority) Fresh() bool { return a.follower.Fresh() }
+
+// Drain answers every waiting poll at once; new ones do not wait.
+func (a *Authority) Drain() { a.Devices.waiters.drain() }

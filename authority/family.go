@@ -1,0 +1,310 @@
+package authority
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/keys"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+// Sessions keeps the families: one row for what one machine holds, from login to logout.
+type Sessions struct {
+	store    Families
+	feed     Feed
+	master   *keys.Master
+	people   identity.People
+	marks    *marks
+	recorder *Recorder
+	now      func() time.Time
+}
+
+// familySeed is what a family grows from beside client and approval.
+type familySeed struct {
+	How       string
+	Audience  []string
+	Origin    Origin
+	Presented secret.String // the code that is redeemed: the first refresh token derives from it
+}
+
+// begin makes a family that nobody has stored yet.
+func (s *Sessions) begin(client Client, approval Approval, seed familySeed) (Family, error) {
+	now := s.now()
+	family := Family{
+		ID: NewID(now), Kind: FamilySession, ClientID: client.ID, PersonID: approval.PersonID, Scope: approval.Scope,
+		Audience: seed.Audience, Origin: seed.Origin, How: seed.How, Methods: approval.Methods, AuthTime: approval.AuthTime,
+		Created: now, LastUsed: now, LastAddress: seed.Origin.Address, Rotated: now,
+		KeyID: s.master.Current(), Salt: make([]byte, 16),
+	}
+	if client.Absolute > 0 {
+		family.Ends = now.Add(client.Absolute)
+	}
+	_, _ = rand.Read(family.Salt) // crypto/rand.Read never fails
+	first, err := s.derive(family, 0, seed.Presented.Reveal())
+	family.Current = sha256.Sum256([]byte(first))
+	return family, err
+}
+
+// firstAnswer returns the family's first refresh token to whoever presents what it was redeemed from, as often as that
+// happens, until the token is used. After that, and for a family that has ended, it is invalid_grant.
+func (s *Sessions) firstAnswer(ctx context.Context, family Family, presented secret.String) (secret.String, error) {
+	if !family.Ended.IsZero() || family.Generation > 0 || s.markedOver(family) {
+		return secret.String{}, oauth.Errorf(oauth.InvalidGrant, "the code was used before")
+	}
+	if active, err := s.active(ctx, family.PersonID); err != nil {
+		return secret.String{}, err
+	} else if !active {
+		err := s.End(ctx, family.ID, "", "account disabled", "")
+		return secret.String{}, errors.Join(oauth.Errorf(oauth.InvalidGrant, "the account cannot be used"), err)
+	}
+	first, err := s.derive(family, 0, presented.Reveal())
+	if err != nil {
+		return secret.String{}, oauth.Errorf(oauth.InvalidGrant, "the code was made under a key that is gone")
+	}
+	return refreshText(family.ID, 0, first), nil
+}
+
+func (s *Sessions) active(ctx context.Context, personID string) (bool, error) {
+	if personID == "" {
+		return true, nil
+	}
+	person, err := s.people.Person(ctx, personID)
+	if errors.Is(err, identity.ErrUnknown) {
+		return false, nil
+	}
+	return err == nil && !person.Disabled, err
+}
+
+func (s *Sessions) markedOver(family Family) bool {
+	return s.marks.over(family.ID, family.PersonID, family.ClientID, family.Created)
+}
+
+// derive makes the secret of a generation from the one presented before it. The tag behind it lets anybody with the
+// master key see, without a look-up, that a secret is of ours: a family cannot be ended by somebody who only knows its id.
+func (s *Sessions) derive(family Family, generation int64, presented string) (string, error) {
+	var number [8]byte
+	binary.BigEndian.PutUint64(number[:], uint64(generation))
+	body, err := s.master.Derive(family.KeyID, "refresh token", family.Salt, number[:], []byte(presented))
+	if err != nil {
+		return "", err
+	}
+	tag, err := s.tag(family.KeyID, family.ID, generation, body[:])
+	return base64.RawURLEncoding.EncodeToString(append(body[:], tag...)), err
+}
+
+const tagSize = 13 // 32 + 13 bytes make 60 characters of base64url, without spare bits
+
+func (s *Sessions) tag(keyID, familyID string, generation int64, body []byte) ([]byte, error) {
+	var number [8]byte
+	binary.BigEndian.PutUint64(number[:], uint64(generation))
+	tag, err := s.master.Derive(keyID, "refresh token tag", []byte(familyID), number[:], body)
+	return tag[:tagSize], err
+}
+
+func refreshText(familyID string, generation int64, text string) secret.String {
+	return secret.New(familyID + "." + strconv.FormatInt(generation, 10) + "." + text)
+}
+
+// presentedToken is a refresh token taken apart.
+type presentedToken struct {
+	familyID   string
+	generation int64
+	text       string // the third part
+	hash       [32]byte
+}
+
+// parse takes a refresh token apart; false for one that we did not make. It costs no look-up.
+func (s *Sessions) parse(token string) (presentedToken, bool) {
+	id, rest, ok := strings.Cut(token, ".")
+	if _, isID := IDTime(id); !ok || !isID {
+		return presentedToken{}, false
+	}
+	number, text, _ := strings.Cut(rest, ".")
+	generation, err := strconv.ParseInt(number, 10, 64)
+	raw, rawErr := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || generation < 0 || strconv.FormatInt(generation, 10) != number || rawErr != nil || len(text) != 60 || len(raw) != 32+tagSize {
+		return presentedToken{}, false
+	}
+	for _, keyID := range s.master.IDs() {
+		tag, err := s.tag(keyID, id, generation, raw[:32])
+		if err == nil && subtle.ConstantTimeCompare(tag, raw[32:]) == 1 {
+			return presentedToken{id, generation, text, sha256.Sum256([]byte(text))}, true
+		}
+	}
+	return presentedToken{}, false
+}
+
+// rotation is what became of a presented refresh token.
+type rotation int
+
+const (
+	rotationRefused rotation = iota
+	rotationDone
+	rotationRepeated
+	rotationReplayed
+	rotationForeign
+)
+
+// Rotate exchanges a refresh token for its successor, in one compare-and-swap on the family's row. Until the successor is
+// used, the same token yields the same successor again, without a write; what is older ends the family and is recorded.
+// Refusals are invalid_grant, all in the same words; a store that cannot be reached is ErrUnavailable and never that.
+func (s *Sessions) Rotate(ctx context.Context, token secret.String, client Client, origin Origin) (Family, secret.String, error) {
+	refused := oauth.Errorf(oauth.InvalidGrant, "the refresh token is wrong, was used before, or its session has ended")
+	presented, ours := s.parse(token.Reveal())
+	if !ours {
+		return Family{}, secret.String{}, refused
+	}
+	var outcome rotation
+	family, err := s.store.ChangeFamily(ctx, presented.familyID, func(f *Family) (After, error) {
+		var after After
+		var err error
+		outcome, after, err = s.rotate(f, presented, client, origin)
+		return after, err
+	})
+	if errors.Is(err, ErrUnknown) {
+		return Family{}, secret.String{}, refused
+	}
+	if err != nil {
+		return Family{}, secret.String{}, err
+	}
+	switch outcome {
+	case rotationDone, rotationRepeated:
+		next, err := s.derive(family, family.Generation, presented.text)
+		return family, refreshText(family.ID, family.Generation, next), err
+	case rotationReplayed:
+		s.marks.learn(newMark(MarkFamily, family.ID, s.now()))
+	case rotationForeign:
+		s.recorder.Record(ctx, Event{
+			Kind: EventForeign, PersonID: family.PersonID, ClientID: client.ID, FamilyID: family.ID, Address: origin.Address,
+			Machine: family.Origin.Machine, Detail: "refresh token of " + family.ClientID,
+		})
+	}
+	return Family{}, secret.String{}, refused
+}
+
+// rotate is the law of refresh tokens (RFC 9700 section 4.14.2; the repeat is FAPI 2.0's rule for lost answers).
+func (s *Sessions) rotate(f *Family, presented presentedToken, client Client, origin Origin) (rotation, After, error) {
+	now := s.now()
+	switch {
+	case f.ClientID != client.ID:
+		return rotationForeign, After{}, ErrNoChange
+	case f.Kind != FamilySession || s.over(f, client, now):
+		return rotationRefused, After{}, ErrNoChange
+	case presented.generation == f.Generation && sameHash(presented.hash, f.Current):
+		return rotationDone, After{}, s.advance(f, presented, origin, now)
+	case presented.generation == f.Generation-1 && sameHash(presented.hash, f.Previous) &&
+		now.Sub(f.Rotated) <= client.replay():
+		return rotationRepeated, After{}, ErrNoChange
+	case presented.generation >= f.Generation:
+		// Ours by its tag, yet ahead of the row: the store was restored from a backup. The session may not go on, but
+		// nobody has stolen anything.
+		return rotationRefused, After{}, ErrNoChange
+	}
+	f.Ended, f.EndReason = now, "replay"
+	event := s.recorder.event(Event{
+		Kind: EventReplay, PersonID: f.PersonID, ClientID: f.ClientID, FamilyID: f.ID, Address: origin.Address,
+		Machine: f.Origin.Machine, Detail: "an older refresh token was presented; the session was ended",
+	})
+	return rotationReplayed, After{Marks: []Mark{newMark(MarkFamily, f.ID, now)}, Events: []Event{event}}, nil
+}
+
+// advance puts the successor in the place of the token that was presented.
+func (s *Sessions) advance(f *Family, presented presentedToken, origin Origin, now time.Time) error {
+	f.KeyID = s.master.Current()
+	next, err := s.derive(*f, f.Generation+1, presented.text)
+	if err != nil {
+		return err
+	}
+	f.Previous, f.Current = f.Current, sha256.Sum256([]byte(next))
+	f.Generation++
+	f.Rotated, f.LastUsed, f.LastAddress = now, now, origin.Address
+	return nil
+}
+
+// over reports whether the session has ended: by itself, by its idle time, by its absolute life, or by a mark. No timer
+// decides: it is computed when somebody asks.
+func (s *Sessions) over(f *Family, client Client, now time.Time) bool {
+	return !f.Ended.IsZero() ||
+		!f.Ends.IsZero() && !now.Before(f.Ends) ||
+		client.Idle > 0 && now.Sub(f.LastUsed) > client.Idle ||
+		s.markedOver(*f)
+}
+
+// sameHash compares in constant time.
+func sameHash(a, b [32]byte) bool { return subtle.ConstantTimeCompare(a[:], b[:]) == 1 }
+
+// Of lists what a person holds and can still use, the last used first.
+func (s *Sessions) Of(ctx context.Context, personID string) ([]Family, error) {
+	return s.store.FamiliesOf(ctx, personID, s.now())
+}
+
+// Get returns a family, an ended one too, or ErrUnknown.
+func (s *Sessions) Get(ctx context.Context, id string) (Family, error) {
+	return s.store.Family(ctx, id)
+}
+
+// End ends a family for good: its refresh token at once, its access tokens within a second on every replica. Ending an
+// ended one changes nothing. actor is who did it, reason a word for the audit.
+func (s *Sessions) End(ctx context.Context, id, actor, reason, address string) error {
+	mark := newMark(MarkFamily, id, s.now())
+	_, err := s.store.ChangeFamily(ctx, id, func(f *Family) (After, error) {
+		if !f.Ended.IsZero() {
+			return After{}, ErrNoChange
+		}
+		f.Ended, f.EndReason = mark.Made, reason
+		event := s.recorder.event(Event{
+			Kind: EventSessionEnded, PersonID: f.PersonID, Actor: actor, ClientID: f.ClientID, FamilyID: f.ID,
+			Address: address, Machine: f.Origin.Machine, Detail: reason,
+		})
+		return After{Marks: []Mark{mark}, Events: []Event{event}}, nil
+	})
+	if err != nil {
+		return err
+	}
+	s.marks.learn(mark)
+	return nil
+}
+
+// EndOf ends all that a person holds. The mark comes first: a login that is just being redeemed falls under it.
+func (s *Sessions) EndOf(ctx context.Context, personID, actor, reason, address string) error {
+	mark := newMark(MarkPerson, personID, s.now())
+	if err := s.feed.AddMarks(ctx, After{Marks: []Mark{mark}}); err != nil {
+		return err
+	}
+	s.marks.learn(mark)
+	families, err := s.store.FamiliesOf(ctx, personID, s.now())
+	if err != nil {
+		return err
+	}
+	for _, family := range families {
+		if err := s.End(ctx, family.ID, actor, reason, address); err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Peek returns the family of a refresh token without using the token; the token may be an old one. Refusals are
+// invalid_grant.
+func (s *Sessions) Peek(ctx context.Context, token secret.String) (Family, error) {
+	refused := oauth.Errorf(oauth.InvalidGrant, "the refresh token is wrong, was used before, or its session has ended")
+	presented, ours := s.parse(token.Reveal())
+	if !ours {
+		return Family{}, refused
+	}
+	family, err := s.store.Family(ctx, presented.familyID)
+	if errors.Is(err, ErrUnknown) {
+		return Family{}, refused
+	}
+	return family, err
+}

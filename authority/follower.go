@@ -1,0 +1,88 @@
+package authority
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// Every transaction of the store ends within transactionLimit; the catch-up looks back twice as far, so that one that was
+// stamped early and committed late is not missed.
+const (
+	transactionLimit = 5 * time.Second
+	overlap          = 2 * transactionLimit
+	staleAfter       = 3 * time.Second
+	defaultCatchUp   = 400 * time.Millisecond
+)
+
+// follower tells this replica what others decided and ended. What this replica does itself, it knows without.
+type follower struct {
+	store   Feed
+	marks   *marks
+	decided *decided
+	waiters *waiters
+	every   time.Duration
+	now     func() time.Time
+	log     *slog.Logger
+
+	heard atomic.Int64 // monotonic: when the last catch-up began, as time since start
+	start time.Time
+	since time.Time
+}
+
+// Load learns all that is still of importance; before it, the replica is not ready.
+func (f *follower) Load(ctx context.Context) error {
+	f.start = time.Now()
+	return f.catchUp(ctx)
+}
+
+// Run catches up until ctx ends.
+func (f *follower) Run(ctx context.Context) {
+	every := f.every
+	if every == 0 {
+		every = defaultCatchUp
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			err := f.catchUp(ctx)
+			if err != nil && !failing && ctx.Err() == nil {
+				f.log.Warn("this replica does not hear of the others; checks are refused until it does", "error", err)
+			}
+			failing = err != nil
+		}
+	}
+}
+
+// Fresh is decided by the process's own monotonic clock: the injected one may stand still or jump.
+func (f *follower) Fresh() bool {
+	return !f.start.IsZero() && time.Since(f.start)-time.Duration(f.heard.Load()) < max(staleAfter, 4*f.every)
+}
+
+func (f *follower) catchUp(ctx context.Context) error {
+	began, now := time.Since(f.start), f.now()
+	since := f.since
+	if now.Before(since) { // the clock was set back
+		since = now.Add(-overlap)
+	}
+	news, err := f.store.NewsSince(ctx, since, now)
+	if err != nil {
+		return err
+	}
+	for _, mark := range news.Marks {
+		f.marks.learn(mark)
+	}
+	for _, decision := range news.Decisions {
+		f.decided.learn(decision)
+		f.waiters.wake(decision.ID)
+	}
+	f.since = now.Add(-overlap)
+	f.heard.Store(int64(began))
+	return nil
+}

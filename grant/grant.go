@@ -1,0 +1,157 @@
+// Package grant is the one pipeline that turns what a client presents into tokens. Every grant type is a short file that
+// finds the family; the checks before and the tokens after are shared, and nobody issues tokens beside them.
+package grant
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+// Granter redeems grants.
+type Granter struct {
+	Authority *authority.Authority
+	Now       func() time.Time // nil: time.Now
+}
+
+// Request is what a client presents at the token endpoint, taken apart and authenticated by whoever speaks its wire.
+type Request struct {
+	Type   oauth.GrantType
+	Client authority.Client // authenticated
+	Origin authority.Origin
+
+	Code         secret.String
+	DeviceCode   secret.String
+	RefreshToken secret.String
+	RedirectURI  string
+	Verifier     string // "" : none was sent
+	Scope        oauth.Scope
+	Resources    []string
+	// Wait is how long a pending device code may be waited for (RFC 7240 `wait`); 0: not at all.
+	Wait time.Duration
+}
+
+// Answer is what the client gets.
+type Answer struct {
+	Token oauth.Token
+	// Waited says that Wait was honoured; it is set beside authorization_pending too.
+	Waited bool
+}
+
+// granted is what a kind found: the family (none for a service), and what the tokens are to say.
+type granted struct {
+	family   *authority.Family
+	scope    oauth.Scope
+	audience []string
+	refresh  secret.String
+	nonce    string
+	waited   bool
+}
+
+// kind is one grant type.
+type kind interface {
+	// redeem checks what is particular to the grant and changes the store, once.
+	redeem(ctx context.Context, g *Granter, r *Request) (granted, error)
+}
+
+// kinds is every grant type that there is.
+var kinds = map[oauth.GrantType]kind{
+	oauth.GrantAuthorizationCode: codeKind{},
+	oauth.GrantDeviceCode:        deviceKind{},
+	oauth.GrantRefreshToken:      refreshKind{},
+	oauth.GrantClientCredentials: serviceKind{},
+}
+
+// Types returns the grant types that the pipeline redeems, for the authority's metadata.
+func Types() []oauth.GrantType {
+	return []oauth.GrantType{
+		oauth.GrantAuthorizationCode, oauth.GrantDeviceCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials,
+	}
+}
+
+// Redeem turns the request into tokens. What the client did wrong is an *oauth.Error; a store that cannot be reached is
+// temporarily_unavailable with status 503, never a refusal.
+func (g *Granter) Redeem(ctx context.Context, r Request) (Answer, error) {
+	k, ok := kinds[r.Type]
+	if !ok {
+		return Answer{}, oauth.Errorf(oauth.UnsupportedGrantType, "this grant type is not known here")
+	}
+	if !r.Client.Allows(r.Type) {
+		return Answer{}, oauth.Errorf(oauth.UnauthorizedClient, "this application is not registered for this grant type")
+	}
+	found, err := k.redeem(ctx, g, &r)
+	if err != nil {
+		return Answer{Waited: found.waited}, wireError(err)
+	}
+	token, err := g.tokens(ctx, &r, found)
+	return Answer{Token: token, Waited: found.waited}, wireError(err)
+}
+
+// tokens is the shared end of every grant: access token, ID token where openid was granted, refresh token where the
+// client's setting gives one.
+func (g *Granter) tokens(ctx context.Context, r *Request, found granted) (oauth.Token, error) {
+	if found.family == nil {
+		access, life, err := g.Authority.Tokens.Service(r.Client, found.scope, found.audience)
+		return oauth.Token{Access: access, Type: "Bearer", ExpiresIn: seconds(life), Scope: found.scope}, err
+	}
+	family := *found.family
+	access, life, err := g.Authority.Tokens.Access(family, r.Client, found.scope, found.audience)
+	if err != nil {
+		return oauth.Token{}, err
+	}
+	token := oauth.Token{
+		Access: access, Type: "Bearer", ExpiresIn: seconds(life), Scope: found.scope, SessionID: family.ID,
+	}
+	if refreshes(r.Client, family.Scope) {
+		token.Refresh = found.refresh
+		token.IdleExpiresIn = seconds(r.Client.Idle)
+		if !family.Ends.IsZero() {
+			token.SessionExpiresIn = seconds(family.Ends.Sub(g.now()))
+		}
+	}
+	if found.scope.Has(oauth.ScopeOpenID) {
+		token.ID, err = g.Authority.Tokens.ID(ctx, family, r.Client, found.nonce, access)
+	}
+	return token, err
+}
+
+func (g *Granter) now() time.Time {
+	if g.Now == nil {
+		return time.Now()
+	}
+	return g.Now()
+}
+
+func refreshes(client authority.Client, scope oauth.Scope) bool {
+	switch client.Refreshing {
+	case authority.RefreshNever:
+		return false
+	case authority.RefreshOffline:
+		return scope.Has(oauth.ScopeOfflineAccess)
+	}
+	return true
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// wireError is the one map from the authority's errors to the wire's.
+func wireError(err error) error {
+	var wire *oauth.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wire):
+		return wire
+	case errors.Is(err, authority.ErrUnavailable), errors.Is(err, authority.ErrTooMany), errors.Is(err, context.Canceled),
+		errors.Is(err, context.DeadlineExceeded):
+		return &oauth.Error{
+			Code: oauth.TemporarilyUnavailable, Description: "the server is busy or its store cannot be reached; nothing was lost, try again",
+			Status: 503, RetryAfter: 2 * time.Second,
+		}
+	}
+	return err
+}
