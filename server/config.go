@@ -1,0 +1,139 @@
+// Package server puts the rooms of the authority together: configuration in, a handler and its lifecycle out. It holds the
+// one list of routes and all that concerns HTTP itself: limits, proxies, TLS, headers, logs, metrics, the end.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/keys"
+)
+
+// DefaultListen is where a server listens that was told nothing else.
+const DefaultListen = "127.0.0.1:3667"
+
+// Store is everything that a server keeps, and the health of it.
+type Store interface {
+	authority.Store
+	identity.People
+	identity.Organisations
+	identity.SignIns
+	identity.Invitations
+	identity.Attempts
+	keeper
+}
+
+// keeper is a store as a thing that lives and dies.
+type keeper interface {
+	Ready(ctx context.Context) error // nil where the store answers
+	Failed() <-chan struct{}         // closed where it can never be written again: the server ends
+	Close() error
+}
+
+// Config is what a server is made of. Store and Master are needed; the rest has useful zero values.
+type Config struct {
+	// Issuer is the address by which everybody knows this authority, https://id.example: scheme, host, port and nothing
+	// more. Every link is made from it, never from a request (SEC-211). "": http://localhost with the port listened on.
+	Issuer string
+	// Listen is host:port; "": 127.0.0.1:3667. Port 0 takes a free one; see Server.Addr.
+	Listen string
+	// Listener, where given, is listened on instead.
+	Listener net.Listener
+	// Metrics is the address of /metrics, of its own so that it is never public by accident (SEC-219); "": none.
+	Metrics string
+
+	// TLSCert and TLSKey are PEM files. They are read again when they change. Both or none.
+	TLSCert, TLSKey string
+	// TrustedProxies are the networks whose forwarded headers are believed; those of all others are ignored.
+	TrustedProxies []netip.Prefix
+
+	Store  Store        // the server's from New on: Run closes it, and New does where it fails
+	Master *keys.Master // the master key
+	Seed   *Seed        // what is added at the start where it is not there; nil: nothing
+
+	// Clock, where given, is the clock of everything, and /dev/clock moves it. Loopback only.
+	Clock *Clock
+	// Now is the clock where Clock is nil; nil: time.Now.
+	Now func() time.Time
+	// Log takes requests and faults; nil: discards.
+	Log *slog.Logger
+	// Invite is called with the one-use link that makes the first administrator, where the store holds no people. It is a
+	// secret: show it to whoever started the server, and do not log it. nil: no invitation is made.
+	Invite func(link string)
+
+	// ReadTimeout bounds the reading of one request, header and body; 0: 15 s.
+	ReadTimeout time.Duration
+	// DrainTimeout is how long requests may still take when the server ends; 0: 10 s.
+	DrainTimeout time.Duration
+	// PendingPerAddress bounds the live pending device logins of one address; 0: the authority's default.
+	PendingPerAddress int
+}
+
+const (
+	readTimeout  = 15 * time.Second
+	writeTimeout = 30 * time.Second
+	idleTimeout  = 2 * time.Minute
+	drainTimeout = 10 * time.Second
+	// maxHeader bounds a request's header, in bytes: a scope of 50,000 bytes still gets its answer, a state of 1 MB is 431.
+	maxHeader = 64 << 10
+)
+
+// fill sets the defaults that need no listener.
+func (c *Config) fill() {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Clock != nil {
+		c.Now = c.Clock.Now
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.ReadTimeout <= 0 {
+		c.ReadTimeout = readTimeout
+	}
+	if c.DrainTimeout <= 0 {
+		c.DrainTimeout = drainTimeout
+	}
+}
+
+// check says what is wrong, once the listener is known.
+func (c *Config) check(address net.Addr) error {
+	issuer, err := url.Parse(c.Issuer)
+	local := loopback(address)
+	switch {
+	case err != nil || issuer.Host == "" || c.Issuer != issuer.Scheme+"://"+issuer.Host:
+		return fmt.Errorf("server: the issuer %q must be scheme, host and port and nothing more, such as https://id.example", c.Issuer)
+	case issuer.Scheme != "https" && (issuer.Scheme != "http" || !loopbackName(issuer.Hostname())):
+		return fmt.Errorf("server: the issuer %q must be https; http is for localhost only", c.Issuer)
+	case issuer.Host != strings.ToLower(issuer.Host):
+		return fmt.Errorf("server: the issuer %q must be in lower case: it is compared letter by letter", c.Issuer)
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return errors.New("server: a certificate needs its key, and a key its certificate")
+	case c.Clock != nil && !(local && loopbackName(issuer.Hostname())):
+		return errors.New("server: a clock that can be moved is for this machine alone: listen on a loopback address")
+	}
+	return nil
+}
+
+func loopback(address net.Addr) bool {
+	at, err := netip.ParseAddrPort(address.String())
+	return err == nil && at.Addr().Unmap().IsLoopback()
+}
+
+func loopbackName(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// proxies are the peers whose word on who is behind them counts.
+type proxies []netip.Prefix
+
+func (p proxies) trust(peer netip.Addr) bool {
+	for _, network := range p {
+		if network.Contains(peer) {
+			return true
+		}
+	}
+	return false
+}
+
+// address is the address of the client, without a port: the peer's, or, where the peer is a trusted proxy, the
+// rightmost one in X-Forwarded-For that is not another trusted proxy. Whatever stands left of it was written by
+// strangers (SEC-100).
+func (p proxies) address(r *http.Request) string {
+	peer, ok := peerOf(r)
+	if !ok {
+		return r.RemoteAddr // a socket without addresses
+	}
+	if len(p) == 0 || !p.trust(peer) {
+		return peer.String()
+	}
+	chain := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
+	for i := len(chain) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(chain[i]))
+		if err != nil {
+			break // nothing left of a hop that cannot be read is worth anything
+		}
+		if peer = plain(hop); !p.trust(peer) {
+			break
+		}
+	}
+	return peer.String()
+}
+
+// insecure reports whether a trusted proxy says that the client came by plain http.
+func (p proxies) insecure(r *http.Request) bool {
+	if len(p) == 0 {
+		return false
+	}
+	scheme := r.Header["X-Forwarded-Proto"]
+	if len(scheme) == 0 || !strings.EqualFold(scheme[len(scheme)-1], "http") {
+		return false
+	}
+	peer, ok := peerOf(r)
+	return ok && p.trust(peer)
+}
+
+func peerOf(r *http.Request) (netip.Addr, bool) {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	return plain(at.Addr()), err == nil
+}
+
+// plain is the one spelling of an address: IPv4 as itself, no zone.
+func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }

@@ -1,0 +1,134 @@
+package server
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/doorward/doorward/endpoint"
+)
+
+// kind says for whom a route is, and by that which rules hold around it.
+type kind int
+
+const (
+	machine kind = iota // programs: no cookies, so no protection against other origins is needed
+	entry               // a browser that another site sent here: like a page, but the request comes from elsewhere
+	page                // people: cookies, and so no request of another origin that changes something
+	probe               // whoever watches the server: not logged
+)
+
+// route is one line of the list.
+type route struct {
+	pattern string
+	kind    kind
+	handler http.Handler
+	counts  *counts
+}
+
+// list is the ONE list of routes: what is not on it does not exist.
+func (s *Server) list() []route {
+	var routes []route
+	add := func(kind kind, handlers map[string]http.Handler) {
+		for _, pattern := range slices.Sorted(maps.Keys(handlers)) {
+			routes = append(routes, route{pattern, kind, handlers[pattern], new(counts)})
+		}
+	}
+	machines := s.endpoint.Routes()
+	add(entry, map[string]http.Handler{endpoint.PathAuthorize: machines[endpoint.PathAuthorize]})
+	delete(machines, endpoint.PathAuthorize)
+	add(machine, machines)
+	add(page, s.pages())
+	add(probe, map[string]http.Handler{
+		"GET /healthz": http.HandlerFunc(s.health),
+		"GET /readyz":  http.HandlerFunc(s.readiness),
+	})
+	if s.config.Clock != nil {
+		add(page, map[string]http.Handler{"GET /dev/clock": s.config.Clock, "POST /dev/clock": s.config.Clock})
+	}
+	return routes
+}
+
+// mux serves the list.
+func (s *Server) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	origins := http.NewCrossOriginProtection()
+	if err := origins.AddTrustedOrigin(s.config.Issuer); err != nil { // a proxy may have changed the Host
+		panic("server: the issuer was checked to be an origin: " + err.Error())
+	}
+	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.problem(w, r, http.StatusForbidden, "access_denied",
+			"This request came from another site. Nothing was changed. Open the page again and use its own button.")
+	}))
+	for i := range s.routes {
+		route := &s.routes[i]
+		handler := route.handler
+		switch route.kind {
+		case page:
+			handler = pageHeaders(origins.Handler(handler))
+		case entry:
+			handler = pageHeaders(handler)
+		}
+		mux.Handle(route.pattern, s.enter(route, handler))
+	}
+	return mux
+}
+
+// enter notes which route it is: until then, an answer is that of no route.
+func (s *Server) enter(route *route, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if answer, ok := w.(*response); ok {
+			answer.route = route
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// pageHeaders are for whatever a browser shows (SEC-205, SEC-207); a page may say more.
+func pageHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
+		header.Set("X-Frame-Options", "DENY")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	answerJSON(w, http.StatusOK, `{"status":"ok"}`)
+}
+
+// readiness is for load balancers: 503 while draining too.
+func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
+	if err := s.ready(r.Context()); err != nil {
+		s.config.Log.WarnContext(r.Context(), "not ready", "error", err)
+		answerJSON(w, http.StatusServiceUnavailable, `{"status":"unavailable"}`)
+		return
+	}
+	answerJSON(w, http.StatusOK, `{"status":"ready"}`)
+}
+
+// canonical reports whether a request names its path in the one way there is: nothing encoded, no empty, "." or ".."
+// segment, no slash at the end. A second spelling would be a way around every rule that goes by the path (SEC-332).
+func canonical(r *http.Request) bool {
+	path := r.URL.Path
+	switch {
+	case path == "/":
+		return r.URL.RawPath == ""
+	case path == "" || path[0] != '/' || path[len(path)-1] == '/' || r.URL.RawPath != "":
+		return false
+	case strings.Contains(path, "//") || strings.Contains(path, "/."):
+		return strings.HasPrefix(path, "/.well-known/") && !strings.Contains(path, "//") && !strings.Contains(path[1:], "/.")
+	}
+	for i := range len(path) {
+		if c := path[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`%;\?#"<>^{|}`+"`", c) >= 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+// Seed is what a server adds at its start where it is not there yet. What is there is left as it is.
+type Seed struct {
+	People        []SeedPerson
+	Organisations []identity.Organisation
+	Members       []SeedMember
+	Clients       []authority.Client
+	ReadyTokens   []SeedToken
+}
+
+// SeedPerson is a person and the password, which is kept as a hash.
+type SeedPerson struct {
+	identity.Person
+	Clear secret.String
+}
+
+// SeedMember is a person's place in an organisation.
+type SeedMember struct {
+	OrganisationID string
+	PersonID       string
+	Role           identity.Role
+	Joined         time.Time
+}
+
+// SeedToken is a ready token of a known value.
+type SeedToken struct {
+	Token    secret.String
+	ClientID string
+	PersonID string
+	Level    authority.Level
+	Scope    oauth.Scope
+}
+
+// seed adds what is missing.
+func (s *Server) seed(ctx context.Context, seed *Seed) error {
+	if seed == nil {
+		return nil
+	}
+	for _, add := range []func(context.Context, *Seed) error{
+		s.seedPeople, s.seedOrganisations, s.seedClients, s.seedTokens,
+	} {
+		if err := add(ctx, seed); err != nil {
+			return fmt.Errorf("server: seed: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) seedPeople(ctx context.Context, seed *Seed) error {
+	for _, p := range seed.People {
+		_, err := s.config.Store.Person(ctx, p.ID)
+		if !errors.Is(err, identity.ErrUnknown) {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if p.Password, err = s.hasher.Hash(ctx, p.Clear); err != nil {
+			return err
+		}
+		if err := s.config.Store.AddPerson(ctx, p.Person); err != nil && !errors.Is(err, identity.ErrTaken) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) seedOrganisations(ctx context.Context, seed *Seed) error {
+	for _, organisation := range seed.Organisations {
+		err := s.config.Store.AddOrganisation(ctx, organisation)
+		if err != nil && !errors.Is(err, identity.ErrTaken) {
+			return err
+		}
+		if err != nil {
+			continue // somebody may have changed who belongs to it
+		}
+		for _, m := range seed.Members {
+			if m.OrganisationID != organisation.ID {
+				continue
+			}
+			if err := s.config.Store.SetMember(ctx, m.OrganisationID, m.PersonID, m.Role, m.Joined); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Server) seedClients(ctx context.Context, seed *Seed) error {
+	for _, client := range seed.Clients {
+		_, err := s.authority.Registry.Client(ctx, client.ID)
+		if errors.Is(err, authority.ErrUnknown) {
+			err = s.authority.Registry.Add(ctx, client, "server")
+		}
+		if err != nil && !errors.Is(err, authority.ErrTaken) {
+			return fmt.Errorf("the client %s: %w", client.ID, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) seedTokens(ctx context.Context, seed *Seed) error {
+	for _, token := range seed.ReadyTokens {
+		if _, err := s.authority.Tokens.Check(ctx, token.Token.Reveal()); err == nil {
+			continue
+		}
+		client, err := s.authority.Registry.Client(ctx, token.ClientID)
+		if err != nil {
+			return err
+		}
+		_, _, err = s.authority.Sessions.IssueReady(ctx, authority.ReadyAsk{
+			Client: client, PersonID: token.PersonID, Scope: token.Scope, Level: token.Level, How: "token", Token: token.Token,
+			Origin: authority.Origin{Machine: "seed"},
+		}, s.config.Issuer)
+		if err != nil && !errors.Is(err, authority.ErrTaken) {
+			return err
+		}
+	}
+	return nil
+}

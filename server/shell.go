@@ -1,0 +1,147 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// response remembers what was answered. Where no route was entered, it swallows the mux's own plain text, so that
+// the server can answer in words of its own.
+type response struct {
+	http.ResponseWriter
+	route  *route
+	status int
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// WriteHeader notes the status.
+func (r *response) WriteHeader(status int) {
+	if r.status == 0 && status >= http.StatusOK {
+		r.status = status
+	}
+	if r.route != nil {
+		r.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write writes, once a route was entered.
+func (r *response) Write(body []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	if r.route == nil {
+		return len(body), nil
+	}
+	return r.ResponseWriter.Write(body)
+}
+
+// shell is what surrounds every request: refusals that need no route, the log, the counts, and the net under a panic.
+type shell struct {
+	*Server
+	mux  *http.ServeMux
+	hsts bool
+	none route // stands for "no route" in the counts
+}
+
+func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	answer := &response{ResponseWriter: w}
+	defer s.finish(answer, r, started)
+	header := w.Header()
+	header["X-Content-Type-Options"] = nosniff
+	if s.hsts {
+		header["Strict-Transport-Security"] = oneYear
+	}
+	switch {
+	case !canonical(r):
+		s.refuse(answer, r, http.StatusNotFound)
+	case s.hsts && s.proxies.insecure(r):
+		s.refuse(answer, r, http.StatusForbidden)
+	default:
+		s.mux.ServeHTTP(answer, r)
+		if answer.route == nil {
+			s.refuse(answer, r, answer.status)
+		}
+	}
+}
+
+// Shared header values; nobody changes them in place.
+var (
+	nosniff = []string{"nosniff"}
+	oneYear = []string{"max-age=31536000"}
+)
+
+// refuse answers where no route does. What the mux said in its header stays (Allow).
+func (s *shell) refuse(answer *response, r *http.Request, status int) {
+	answer.route, answer.status = &s.none, 0
+	pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch status {
+		case http.StatusMethodNotAllowed:
+			s.problem(w, r, status, "invalid_request", "This address does not answer that method.")
+		case http.StatusForbidden:
+			s.problem(w, r, status, "invalid_request", "This needs https. Whatever was sent came in the clear: change it.")
+		default:
+			s.problem(w, r, http.StatusNotFound, "not_found", "There is nothing at this address.")
+		}
+	})).ServeHTTP(answer, r)
+}
+
+// finish catches a panic, counts and logs. The log has the route's pattern and never the address as it was asked for:
+// paths and queries carry codes (SEC-276).
+func (s *shell) finish(answer *response, r *http.Request, started time.Time) {
+	if cause := recover(); cause != nil {
+		s.panicked(answer, r, cause)
+	}
+	took := time.Since(started)
+	if answer.status == 0 {
+		answer.status = http.StatusOK // net/http answers so where a handler wrote nothing
+	}
+	route := answer.route
+	if route == nil {
+		route = &s.none
+	}
+	route.counts.add(answer.status, took)
+	level := slog.LevelDebug
+	switch {
+	case answer.status >= http.StatusInternalServerError:
+		level = slog.LevelWarn
+	case route.kind == page || route.kind == entry:
+		level = slog.LevelInfo
+	}
+	if log := s.config.Log; log.Enabled(r.Context(), level) {
+		log.LogAttrs(r.Context(), level, "request",
+			slog.String("method", r.Method), slog.String("route", route.pattern), slog.Int("status", answer.status),
+			slog.Duration("took", took), slog.String("address", s.proxies.address(r)))
+	}
+}
+
+// panicked answers 500 with an id that the log has too. The value of a panic may quote what it choked on, so that only
+// the runtime's own words are logged (SEC-274).
+func (s *shell) panicked(answer *response, r *http.Request, cause any) {
+	if cause == http.ErrAbortHandler {
+		panic(cause) // a handler that ends the connection on purpose
+	}
+	var raw [4]byte
+	_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
+	id, what := hex.EncodeToString(raw[:]), fmt.Sprintf("%T", cause)
+	if fault, ok := cause.(interface {
+		error
+		RuntimeError()
+	}); ok {
+		what = fault.Error()
+	}
+	s.config.Log.ErrorContext(r.Context(), "a handler panicked", "id", id, "panic", what, "stack", string(debug.Stack()))
+	if answer.status != 0 {
+		return // half an answer is out; net/http ends it
+	}
+	answer.route = &s.none
+	s.problem(answer, r, http.StatusInternalServerError, "server_error",
+		"Something went wrong here. Nothing more is known to have changed; try again. The log has it under "+id+".")
+}

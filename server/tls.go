@@ -1,0 +1,60 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// recheck is how often a handshake looks whether the certificate's file has changed.
+const recheck = time.Minute
+
+// certificate is a key pair on disk that is read again when it changes: certificates are renewed under running servers.
+type certificate struct {
+	certFile, keyFile string
+
+	mu      sync.Mutex
+	pair    *tls.Certificate
+	changed time.Time // of the file that pair was read from
+	looked  time.Time
+}
+
+func loadCertificate(certFile, keyFile string) (*certificate, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile}
+	if err := c.read(); err != nil {
+		return nil, fmt.Errorf("server: the certificate cannot be used: %w", err)
+	}
+	return c, nil
+}
+
+func (c *certificate) read() error {
+	info, err := os.Stat(c.certFile)
+	if err != nil {
+		return err
+	}
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err != nil {
+		return err
+	}
+	c.pair, c.changed, c.looked = &pair, info.ModTime(), time.Now()
+	return nil
+}
+
+// get is tls.Config's GetCertificate. A new file that cannot be read, or is half written, leaves the old pair in use.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) > recheck {
+		c.looked = time.Now()
+		if info, err := os.Stat(c.certFile); err == nil && !info.ModTime().Equal(c.changed) {
+			_ = c.read()
+		}
+	}
+	return c.pair, nil
+}
+
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+}
