@@ -1,0 +1,117 @@
+// Package seed is the data that `doorward serve` starts with: the program's own client always, and with --dev the
+// people, organisations, clients and tokens that examples are written for. It is data; the server adds it.
+package seed
+
+import (
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+	"github.com/doorward/doorward/server"
+)
+
+// The accounts and secrets of --dev, for the banner that prints them.
+const (
+	John          = "johndoe"
+	JohnPassword  = "MySecretPassword"
+	Ada           = "ada"
+	AdaPassword   = "lovelace-1815-engine"
+	ServiceSecret = "dev-service-secret" // of the client dev-service
+	ReadyToken    = "your-token-here"    // John's, level 2
+)
+
+const (
+	johnID   = "usr_1234567890"
+	adaID    = "usr_ada1815120"
+	acmeID   = "org-acmecorp"
+	globexID = "org-globex"
+
+	day = 24 * time.Hour
+)
+
+// everything is what a program asks for that wants to know its person.
+func everything() oauth.Scope {
+	return oauth.Scope{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail}
+}
+
+// Base is what every server needs: the client of `doorward auth login`, so that nothing has to be registered first.
+func Base() *server.Seed {
+	return &server.Seed{Clients: []authority.Client{{
+		ID: "doorward", Name: "Doorward", Redirects: loopback("/callback"),
+		Grants:   []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantDeviceCode, oauth.GrantRefreshToken},
+		Scope:    append(everything(), oauth.ScopeOfflineAccess),
+		Default:  everything(),
+		Absolute: 30 * day, Idle: 14 * day,
+	}}}
+}
+
+// Dev is Base with all that --dev adds. issuer is whom the service's tokens are for.
+func Dev(issuer string) *server.Seed {
+	seed := Base()
+	begun := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	seed.People = []server.SeedPerson{
+		{Clear: secret.New(JohnPassword), Person: identity.Person{
+			ID: johnID, Username: John, Email: "user@example.com", EmailVerified: true, Name: "John Doe", Administrator: true,
+			PasswordChanged: begun, Created: begun,
+		}},
+		{Clear: secret.New(AdaPassword), Person: identity.Person{
+			ID: adaID, Username: Ada, Email: "ada@example.com", EmailVerified: true, Name: "Ada Lovelace",
+			PasswordChanged: begun, Created: begun,
+		}},
+	}
+	seed.Organisations = []identity.Organisation{
+		{ID: acmeID, Name: "Acme Corp", Short: "acmec", Creator: johnID, Created: begun},
+		{ID: globexID, Name: "Globex", Short: "globe", Creator: johnID, Created: begun.Add(time.Hour)},
+	}
+	seed.Members = []server.SeedMember{
+		{OrganisationID: acmeID, PersonID: johnID, Role: identity.RoleAdmin, Joined: begun},
+		{OrganisationID: globexID, PersonID: johnID, Role: identity.RoleMember, Joined: begun.Add(time.Hour)},
+		{OrganisationID: acmeID, PersonID: adaID, Role: identity.RoleMember, Joined: begun.Add(2 * time.Hour)},
+	}
+	seed.Clients = append(seed.Clients, products()...)
+	seed.Clients = append(seed.Clients, authority.Client{
+		ID: "dev-service", Name: "Development service", SecretHash: authority.HashClientSecret(secret.New(ServiceSecret)),
+		Grants: []oauth.GrantType{oauth.GrantClientCredentials}, Scope: oauth.Scope{"read", "write"}, Default: oauth.Scope{"read"},
+		Audience: issuer, Introspects: true,
+	})
+	seed.ReadyTokens = []server.SeedToken{{
+		Token: secret.New(ReadyToken), ClientID: "pipeops_public_client", PersonID: johnID, Level: authority.LevelHigh, Scope: everything(),
+	}}
+	return seed
+}
+
+// products are the clients of the five command lines, with the lives that each of them promises.
+func products() []authority.Client {
+	device := []oauth.GrantType{oauth.GrantDeviceCode, oauth.GrantRefreshToken}
+	browser := append([]oauth.GrantType{oauth.GrantAuthorizationCode}, device...)
+	return []authority.Client{
+		{
+			ID: "octopipe", Name: "Octopipe CLI", Redirects: loopback("/callback"), Grants: browser,
+			Scope: everything(), Default: everything(), Access: 10 * time.Minute,
+		},
+		{
+			ID: "pipeops_public_client", Name: "PipeOps CLI", Redirects: []string{"http://localhost/callback", "http://127.0.0.1/callback"},
+			Grants: browser, Scope: everything(), Default: everything(), Access: time.Hour, Idle: 14 * day, Absolute: 30 * day,
+			TokenPrefix: "sat_",
+		},
+		{
+			ID: "rio-cli", Name: "Rio CLI", Grants: device, Scope: everything(), Default: oauth.Scope{oauth.ScopeOpenID, oauth.ScopeEmail},
+			Access: 10 * time.Minute, Absolute: authority.LevelMedium.Life(),
+		},
+		{
+			ID: "cli", Name: "Pilot CLI", Grants: device, Scope: everything(), Default: everything(),
+			Access: 10 * time.Minute, Idle: time.Hour, Absolute: 30 * day,
+		},
+		{
+			ID: "plexctl", Name: "plexctl", Grants: device[:1], Scope: everything(), Default: everything(),
+			Refreshing: authority.RefreshNever, Access: time.Hour, Absolute: time.Hour,
+		},
+	}
+}
+
+// loopback is a redirect URI on this machine in its three spellings; the port may be any (RFC 8252 section 7.3).
+func loopback(path string) []string {
+	return []string{"http://127.0.0.1" + path, "http://[::1]" + path, "http://localhost" + path}
+}
