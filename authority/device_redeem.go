@@ -31,14 +31,10 @@ func (d *Devices) Redeem(ctx context.Context, id string, ask DeviceRedemption) (
 	if err := ctx.Err(); err != nil { // whoever has left is not redeemed
 		return Redeemed{}, err
 	}
-	request, err := d.store.DeviceRequest(ctx, id)
+	family, err := d.become(ctx, opened, ask)
 	if errors.Is(err, ErrUnknown) {
 		return Redeemed{}, refused("the device code is unknown")
 	}
-	if err != nil {
-		return Redeemed{}, err
-	}
-	family, err := d.become(ctx, request, opened, ask)
 	if err != nil {
 		return Redeemed{}, err
 	}
@@ -65,7 +61,11 @@ func (c deviceCode) proven(id, verifier string) error {
 }
 
 // become returns the family that the request becomes, or has become before.
-func (d *Devices) become(ctx context.Context, request DeviceRequest, code deviceCode, ask DeviceRedemption) (Family, error) {
+func (d *Devices) become(ctx context.Context, code deviceCode, ask DeviceRedemption) (Family, error) {
+	request, err := d.store.DeviceRequest(ctx, code.id)
+	if err != nil {
+		return Family{}, err
+	}
 	switch request.State {
 	case DeviceRedeemed:
 		return d.sessions.Get(ctx, request.FamilyID)
