@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/doorward/doorward/authority"
+)
+
+func authorizationCodes() table[authority.Code] {
+	return table[authority.Code]{
+		columns: "id, request, address, agent, machine, approval, expires, redeemed, family_id",
+		fields: func(c *authority.Code) []any {
+			r := &c.Request
+			return []any{
+				&c.ID, asked{r}, &r.Origin.Address, &r.Origin.Agent, &r.Origin.Machine, approval(&c.Approval), moment{&c.Expires},
+				moment{&c.Redeemed}, &c.FamilyID,
+			}
+		},
+	}
+}
+
+// asked is the request as JSON, without its origin: what a browser calls itself may end in half a rune, which JSON
+// would mend.
+type asked struct {
+	request *authority.AuthorizationRequest
+}
+
+func (a asked) Value() (driver.Value, error) {
+	a.request.At = cut(a.request.At)
+	bare := *a.request
+	bare.Origin = authority.Origin{}
+	return compound{&bare, func() bool { return false }}.Value()
+}
+
+func (a asked) Scan(value any) error {
+	origin := a.request.Origin
+	err := compound{to: a.request}.Scan(value)
+	a.request.Origin = origin
+	return err
+}
+
+// approval is a person's yes, or nothing yet.
+func approval(a *authority.Approval) compound {
+	return compound{a, func() bool {
+		a.AuthTime, a.At = cut(a.AuthTime), cut(a.At)
+		return a.PersonID == "" && a.Scope == nil && a.Methods == nil && a.AuthTime.IsZero() && a.At.IsZero() && a.Address == ""
+	}}
+}
+
+// AddCode implements authority.Codes.
+func (s *Store) AddCode(ctx context.Context, code authority.Code, after authority.After) error {
+	return addRow(ctx, s, &s.nouns.codes, code, after)
+}
+
+// ChangeCode implements authority.Codes.
+func (s *Store) ChangeCode(
+	ctx context.Context, id string, change func(*authority.Code) (authority.After, error),
+) (authority.Code, error) {
+	return changeRow(ctx, s, &s.nouns.codes, id, change)
+}

@@ -1,0 +1,64 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+)
+
+func deviceRequests() table[authority.DeviceRequest] {
+	return table[authority.DeviceRequest]{
+		columns: "id, user_code, client_id, scope, audience, challenge, address, agent, machine, created, expires, " +
+			"state, approval, decided, family_id",
+		often: 4,
+		fields: func(r *authority.DeviceRequest) []any {
+			return []any{
+				&r.ID, &r.UserCode, &r.ClientID, list(&r.Scope), list(&r.Audience), (*string)(&r.Challenge), &r.Origin.Address,
+				&r.Origin.Agent, &r.Origin.Machine, moment{&r.Created}, moment{&r.Expires},
+				(*string)(&r.State), approval(&r.Approval), moment{&r.Decided}, &r.FamilyID,
+			}
+		},
+	}
+}
+
+// AddDeviceRequest implements authority.DeviceRequests. A request that has expired at the new one's Created makes way.
+func (s *Store) AddDeviceRequest(ctx context.Context, request authority.DeviceRequest) error {
+	return s.change(ctx, func(w *writer) error {
+		err := s.nouns.requests.add(w, &request)
+		if !errors.Is(err, authority.ErrTaken) {
+			return err
+		}
+		if _, err := w.exec("DELETE FROM device_requests WHERE user_code = $1 AND expires <= $2",
+			request.UserCode, micros(request.Created)); err != nil {
+			return unavailable(err)
+		}
+		return s.nouns.requests.add(w, &request)
+	})
+}
+
+// DeviceRequest implements authority.DeviceRequests.
+func (s *Store) DeviceRequest(ctx context.Context, id string) (authority.DeviceRequest, error) {
+	return s.nouns.requests.find(ctx, s, " WHERE id = $1", id)
+}
+
+// DeviceRequestByUserCode implements authority.DeviceRequests.
+func (s *Store) DeviceRequestByUserCode(ctx context.Context, userCode string, now time.Time) (authority.DeviceRequest, error) {
+	return s.nouns.requests.find(ctx, s, " WHERE user_code = $1 AND expires > $2", userCode, micros(now))
+}
+
+// ChangeDeviceRequest implements authority.DeviceRequests.
+func (s *Store) ChangeDeviceRequest(
+	ctx context.Context, id string, change func(*authority.DeviceRequest) (authority.After, error),
+) (authority.DeviceRequest, error) {
+	return changeRow(ctx, s, &s.nouns.requests, id, change)
+}
+
+// PendingDeviceRequests implements authority.DeviceRequests.
+func (s *Store) PendingDeviceRequests(ctx context.Context, address string, now time.Time) (int, error) {
+	var pending int
+	err := s.get(ctx, "SELECT count(*) FROM device_requests WHERE address = $1 AND state = 'pending' AND expires > $2",
+		[]any{address, micros(now)}, &pending)
+	return pending, err
+}

@@ -1,0 +1,88 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+
+	driversqlite "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+
+	"github.com/doorward/doorward/authority"
+)
+
+// ErrDamaged says that the file is not, or no longer, a database; the message tells how to restore it.
+var ErrDamaged = errors.New("sqlite: the store is damaged")
+
+var (
+	errFailed = fmt.Errorf("%w: the disk has failed; nothing was changed since; restart the server", authority.ErrUnavailable)
+	errClosed = fmt.Errorf("%w: the store is closed", authority.ErrUnavailable)
+)
+
+// code is SQLite's extended result code; 0 where err did not come from SQLite.
+func code(err error) int {
+	var from *driversqlite.Error
+	if errors.As(err, &from) {
+		return from.Code()
+	}
+	return 0
+}
+
+// unavailable marks an error of the database as "cannot be reached"; sql.ErrNoRows is an answer and stays.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, authority.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", authority.ErrUnavailable, err)
+}
+
+// constraint reports whether err is a law of the tables that said no: an answer, and not a fault of the store.
+func constraint(err error) bool { return code(err)&0xff == codes.SQLITE_CONSTRAINT }
+
+// refused turns a law of the tables that said no into the noun's own error: in use, or not there (a foreign key).
+func refused(err, taken, unknown error) error {
+	switch code(err) {
+	case codes.SQLITE_CONSTRAINT_UNIQUE, codes.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return taken
+	case codes.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return unknown
+	}
+	return unavailable(err)
+}
+
+// missing turns "no row" into the noun's own error.
+func missing(err, unknown error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return unknown
+	}
+	return err
+}
+
+// fatal reports whether nothing may be written any more. After a failed fsync the kernel may have dropped what it
+// could not write and call the next fsync a success, so it is never tried again (PostgreSQL learned it in 2018). A
+// full disk, a quota or too little memory are not fatal: nothing was acknowledged, and it goes on when there is room.
+func fatal(err error) bool {
+	switch c := code(err); c {
+	case codes.SQLITE_IOERR_FSYNC, codes.SQLITE_IOERR_DIR_FSYNC:
+		return true
+	default:
+		return broken(c)
+	}
+}
+
+func broken(code int) bool {
+	return code&0xff == codes.SQLITE_CORRUPT || code&0xff == codes.SQLITE_NOTADB
+}
+
+// damaged adds the way out to an error that says that the file is not a sound database.
+func damaged(path string, err error) error {
+	if !broken(code(err)) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", restore(path), err)
+}
+
+func restore(path string) error {
+	return fmt.Errorf("%w: %s was left as it is. To restore: move it away together with %[2]s-wal and %[2]s-shm, "+
+		"copy the latest backup to %[2]s and start again", ErrDamaged, path)
+}

@@ -1,0 +1,54 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+)
+
+func families() table[authority.Family] {
+	return table[authority.Family]{
+		columns: "id, kind, client_id, person_id, scope, audience, address, agent, machine, how, methods, auth_time, level, " +
+			"issued_by, created, ends, ended, end_reason, " +
+			"last_used, last_address, key_id, salt, generation, current, previous, rotated",
+		often: 8,
+		fields: func(f *authority.Family) []any {
+			return []any{
+				&f.ID, (*string)(&f.Kind), &f.ClientID, &f.PersonID, list(&f.Scope), list(&f.Audience), &f.Origin.Address,
+				&f.Origin.Agent, &f.Origin.Machine, &f.How, list(&f.Methods), moment{&f.AuthTime}, (*int)(&f.Level), &f.IssuedBy,
+				moment{&f.Created}, moment{&f.Ends}, moment{&f.Ended}, &f.EndReason,
+				moment{&f.LastUsed}, &f.LastAddress, &f.KeyID, &f.Salt, &f.Generation, digest{&f.Current}, digest{&f.Previous},
+				moment{&f.Rotated},
+			}
+		},
+	}
+}
+
+// AddFamily implements authority.Families. Two ready tokens of one hash are ErrTaken too.
+func (s *Store) AddFamily(ctx context.Context, family authority.Family, after authority.After) error {
+	return addRow(ctx, s, &s.nouns.families, family, after)
+}
+
+// Family implements authority.Families.
+func (s *Store) Family(ctx context.Context, id string) (authority.Family, error) {
+	return s.nouns.families.find(ctx, s, " WHERE id = $1", id)
+}
+
+// FamilyByToken implements authority.Families.
+func (s *Store) FamilyByToken(ctx context.Context, hash [32]byte) (authority.Family, error) {
+	return s.nouns.families.find(ctx, s, " WHERE kind = 'ready' AND current = $1", hash[:])
+}
+
+// ChangeFamily implements authority.Families.
+func (s *Store) ChangeFamily(
+	ctx context.Context, id string, change func(*authority.Family) (authority.After, error),
+) (authority.Family, error) {
+	return changeRow(ctx, s, &s.nouns.families, id, change)
+}
+
+// FamiliesOf implements authority.Families.
+func (s *Store) FamiliesOf(ctx context.Context, personID string, now time.Time) ([]authority.Family, error) {
+	return s.nouns.families.list(ctx, s, ` WHERE person_id = $1 AND person_id <> '' AND ended IS NULL
+		AND (ends IS NULL OR ends > $2) ORDER BY last_used DESC, id`, personID, micros(now))
+}

@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+)
+
+func people() table[identity.Person] {
+	return table[identity.Person]{
+		columns: "id, username, username_key, email, email_key, name, email_verified, password, password_changed, " +
+			"administrator, disabled, created",
+		fields: func(p *identity.Person) []any {
+			return []any{
+				&p.ID, &p.Username, canonical{p.Username}, &p.Email, canonical{p.Email}, &p.Name, &p.EmailVerified, &p.Password,
+				moment{&p.PasswordChanged}, &p.Administrator, &p.Disabled, moment{&p.Created},
+			}
+		},
+	}
+}
+
+// canonical is a name as it is compared; NULL where there is none, since many may have none. It is written only.
+type canonical struct{ name string }
+
+func (c canonical) Value() (driver.Value, error) {
+	if key := identity.Canonical(c.name); key != "" {
+		return key, nil
+	}
+	return nil, nil
+}
+
+func (c canonical) Scan(any) error { return nil }
+
+// free answers ErrTaken where a name of the person is somebody else's user name or e-mail address: whoever signs in with
+// a name must be one person.
+func (w *writer) free(p *identity.Person) error {
+	var other string
+	err := w.get("SELECT id FROM people WHERE id <> $1 AND (username_key IN ($2, $3) OR email_key IN ($2, $3)) LIMIT 1",
+		[]any{p.ID, identity.Canonical(p.Username), identity.Canonical(p.Email)}, &other)
+	switch {
+	case err == nil:
+		return identity.ErrTaken
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	}
+	return unavailable(err)
+}
+
+func (w *writer) addPerson(p *identity.Person) error {
+	if err := w.free(p); err != nil {
+		return err
+	}
+	return w.store.nouns.people.add(w, p)
+}
+
+// AddPerson implements identity.People.
+func (s *Store) AddPerson(ctx context.Context, person identity.Person) error {
+	return s.change(ctx, func(w *writer) error { return w.addPerson(&person) })
+}
+
+// Person implements identity.People.
+func (s *Store) Person(ctx context.Context, id string) (identity.Person, error) {
+	return s.nouns.people.find(ctx, s, " WHERE id = $1", id)
+}
+
+// PersonByName implements identity.People.
+func (s *Store) PersonByName(ctx context.Context, name string) (identity.Person, error) {
+	return s.nouns.people.find(ctx, s, " WHERE username_key = $1 OR email_key = $1", name)
+}
+
+// ChangePerson implements identity.People. A new name that is somebody else's is ErrTaken.
+func (s *Store) ChangePerson(ctx context.Context, id string, change func(*identity.Person) error) (identity.Person, error) {
+	var w *writer
+	var saved identity.Person
+	err := s.change(ctx, func(writing *writer) (err error) {
+		w = writing
+		saved, err = s.nouns.people.change(w, id, func(p *identity.Person) (authority.After, error) {
+			if err := change(p); err != nil {
+				return authority.After{}, err
+			}
+			p.ID = id
+			return authority.After{}, w.free(p)
+		})
+		return err
+	})
+	if err != nil {
+		return identity.Person{}, err
+	}
+	return saved, nil
+}
+
+// RemovePerson implements identity.People. Sign-ins and memberships go with the person.
+func (s *Store) RemovePerson(ctx context.Context, id string) error {
+	return s.remove(ctx, "DELETE FROM people WHERE id = $1", id, identity.ErrUnknown, authority.After{})
+}
+
+// remove deletes the row of id and does what else belongs to that.
+func (s *Store) remove(ctx context.Context, text, id string, unknown error, after authority.After) error {
+	return s.change(ctx, func(w *writer) error {
+		touched, err := w.exec(text, id)
+		if err := must(touched, unavailable(err), unknown); err != nil {
+			return err
+		}
+		return w.after(after)
+	})
+}
+
+// ListPeople implements identity.People.
+func (s *Store) ListPeople(ctx context.Context, after string, limit int) ([]identity.Person, error) {
+	return s.nouns.people.list(ctx, s, " WHERE username_key > $1 ORDER BY username_key LIMIT $2", after, max(limit, 0))
+}

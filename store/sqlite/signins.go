@@ -1,0 +1,105 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+)
+
+func signIns() table[identity.SignIn] {
+	return table[identity.SignIn]{
+		columns: "id, person_id, methods, at, expires, address, agent",
+		fields: func(i *identity.SignIn) []any {
+			return []any{&i.ID, &i.PersonID, list(&i.Methods), moment{&i.At}, moment{&i.Expires}, &i.Address, &i.Agent}
+		},
+	}
+}
+
+func invitations() table[identity.Invitation] {
+	return table[identity.Invitation]{
+		columns: "id, administrator, created, expires",
+		fields: func(i *identity.Invitation) []any {
+			return []any{&i.ID, &i.Administrator, moment{&i.Created}, moment{&i.Expires}}
+		},
+	}
+}
+
+// now is the store's own clock, for a statement.
+func (s *Store) now() int64 { return micros(s.config.Now()) }
+
+// AddSignIn implements identity.SignIns; ErrUnknown where there is no such person.
+func (s *Store) AddSignIn(ctx context.Context, signIn identity.SignIn) error {
+	return addRow(ctx, s, &s.nouns.signIns, signIn, authority.After{})
+}
+
+// SignIn implements identity.SignIns.
+func (s *Store) SignIn(ctx context.Context, id string) (identity.SignIn, error) {
+	return s.nouns.signIns.find(ctx, s, " WHERE id = $1 AND expires > $2", id, s.now())
+}
+
+// RenewSignIn implements identity.SignIns.
+func (s *Store) RenewSignIn(ctx context.Context, old string, renewed identity.SignIn) error {
+	return s.change(ctx, func(w *writer) error {
+		touched, err := w.exec("DELETE FROM sign_ins WHERE id = $1 AND expires > $2", old, s.now())
+		if err := must(touched, unavailable(err), identity.ErrUnknown); err != nil {
+			return err
+		}
+		return s.nouns.signIns.add(w, &renewed)
+	})
+}
+
+// RemoveSignIn implements identity.SignIns.
+func (s *Store) RemoveSignIn(ctx context.Context, id string) error {
+	return s.remove(ctx, "DELETE FROM sign_ins WHERE id = $1", id, identity.ErrUnknown, authority.After{})
+}
+
+// RemoveSignIns implements identity.SignIns.
+func (s *Store) RemoveSignIns(ctx context.Context, personID string) error {
+	return s.remove(ctx, "DELETE FROM sign_ins WHERE person_id = $1", personID, nil, authority.After{})
+}
+
+// AddInvitation implements identity.Invitations.
+func (s *Store) AddInvitation(ctx context.Context, invitation identity.Invitation) error {
+	return addRow(ctx, s, &s.nouns.invitations, invitation, authority.After{})
+}
+
+// Invitation implements identity.Invitations.
+func (s *Store) Invitation(ctx context.Context, id string) (identity.Invitation, error) {
+	return s.nouns.invitations.find(ctx, s, " WHERE id = $1 AND expires > $2", id, s.now())
+}
+
+// AcceptInvitation implements identity.Invitations.
+func (s *Store) AcceptInvitation(ctx context.Context, id string, person identity.Person) error {
+	return s.change(ctx, func(w *writer) error {
+		touched, err := w.exec("DELETE FROM invitations WHERE id = $1 AND expires > $2", id, s.now())
+		if err := must(touched, unavailable(err), identity.ErrUnknown); err != nil {
+			return err
+		}
+		return w.addPerson(&person)
+	})
+}
+
+// CountAttempt implements identity.Attempts.
+func (s *Store) CountAttempt(ctx context.Context, key string, now time.Time, window time.Duration) (int, error) {
+	var tries int
+	err := s.change(ctx, func(w *writer) error {
+		return unavailable(w.get(`INSERT INTO attempts (id, tries, first, expires) VALUES ($1, 1, $2, $3)
+			ON CONFLICT (id) DO UPDATE SET
+				tries = CASE WHEN attempts.first < $4 THEN 1 ELSE attempts.tries + 1 END,
+				expires = CASE WHEN attempts.first < $4 THEN excluded.expires ELSE attempts.expires END,
+				first = CASE WHEN attempts.first < $4 THEN excluded.first ELSE attempts.first END
+			RETURNING tries`,
+			[]any{key, micros(now), micros(now.Add(window)), micros(now.Add(-window))}, &tries))
+	})
+	if err != nil {
+		return 0, err
+	}
+	return tries, nil
+}
+
+// ClearAttempts implements identity.Attempts.
+func (s *Store) ClearAttempts(ctx context.Context, key string) error {
+	return s.remove(ctx, "DELETE FROM attempts WHERE id = $1", key, nil, authority.After{})
+}

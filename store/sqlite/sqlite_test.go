@@ -1,0 +1,38 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/doorward/doorward/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open makes a store in a folder of its own.
+func open(t testing.TB, config Config) *Store {
+	t.Helper()
+	if config.Path == "" {
+		config.Path = filepath.Join(t.TempDir(), "doorward.db")
+	}
+	if config.Now == nil {
+		config.Now = storetest.Now
+	}
+	s, err := Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, Config{}) })
+}

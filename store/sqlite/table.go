@@ -1,0 +1,184 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+)
+
+// table is how a noun lies in the database. Its statements are made of its columns when the store opens.
+type table[T any] struct {
+	columns string // all of them; the first is the id
+	fields  func(*T) []any
+	// often is how many of the last columns change often: where nothing else did, nothing else is written, and no index
+	// of the others is touched.
+	often          int
+	taken, unknown error
+
+	insert, one, all    string
+	update, updateOften string
+}
+
+// nouns are the tables whose rows are added, read and changed whole.
+type nouns struct {
+	people        table[identity.Person]
+	organisations table[identity.Organisation]
+	signIns       table[identity.SignIn]
+	invitations   table[identity.Invitation]
+	clients       table[authority.Client]
+	codes         table[authority.Code]
+	requests      table[authority.DeviceRequest]
+	families      table[authority.Family]
+	keys          table[authority.SigningKey]
+}
+
+func newNouns() nouns {
+	return nouns{
+		people:        people().in("people", identity.ErrTaken, identity.ErrUnknown),
+		organisations: organisations().in("organisations", identity.ErrTaken, identity.ErrUnknown),
+		signIns:       signIns().in("sign_ins", identity.ErrTaken, identity.ErrUnknown),
+		invitations:   invitations().in("invitations", identity.ErrTaken, identity.ErrUnknown),
+		clients:       clients().in("clients", authority.ErrTaken, authority.ErrUnknown),
+		codes:         authorizationCodes().in("codes", authority.ErrTaken, authority.ErrUnknown),
+		requests:      deviceRequests().in("device_requests", authority.ErrTaken, authority.ErrUnknown),
+		families:      families().in("families", authority.ErrTaken, authority.ErrUnknown),
+		keys:          signingKeys().in("signing_keys", authority.ErrTaken, authority.ErrUnknown),
+	}
+}
+
+// in writes the table's statements.
+func (t table[T]) in(name string, taken, unknown error) table[T] {
+	columns := strings.Split(t.columns, ", ")
+	t.taken, t.unknown = taken, unknown
+	t.insert = "INSERT INTO " + name + " (" + t.columns + ") VALUES (" + parameters(1, len(columns)) + ")"
+	t.all = "SELECT " + t.columns + " FROM " + name
+	t.one = t.all + " WHERE id = $1"
+	set := func(columns []string) string {
+		return "UPDATE " + name + " SET (" + strings.Join(columns, ", ") + ") = (" +
+			parameters(2, len(columns)+1) + ") WHERE id = $1"
+	}
+	t.update = set(columns[1:])
+	t.updateOften = set(columns[max(1, len(columns)-t.often):])
+	return t
+}
+
+// parameters is "$first, …, $last".
+func parameters(first, last int) string {
+	var all []string
+	for i := first; i <= last; i++ {
+		all = append(all, "$"+strconv.Itoa(i))
+	}
+	return strings.Join(all, ", ")
+}
+
+// find reads the row that where (" WHERE …") tells, outside of changes.
+func (t *table[T]) find(ctx context.Context, s *Store, where string, args ...any) (T, error) {
+	var row, none T
+	if err := s.get(ctx, t.all+where, args, t.fields(&row)...); err != nil {
+		return none, missing(err, t.unknown)
+	}
+	return row, nil
+}
+
+// list reads the rows that rest (" WHERE … ORDER BY …") tells.
+func (t *table[T]) list(ctx context.Context, s *Store, rest string, args ...any) ([]T, error) {
+	var rows []T
+	err := s.each(ctx, t.all+rest, args, func(scan func(...any) error) error {
+		var row T
+		if err := scan(t.fields(&row)...); err != nil {
+			return err
+		}
+		rows = append(rows, row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// add inserts the row and cuts its times.
+func (t *table[T]) add(w *writer, row *T) error {
+	args, err := values(t.fields(row))
+	if err != nil {
+		return err
+	}
+	_, err = w.exec(t.insert, args...)
+	return refused(err, t.taken, t.unknown)
+}
+
+// change runs do on the row of id and saves what it left; the id itself stays. It returns the row as saved.
+func (t *table[T]) change(w *writer, id string, do func(*T) (authority.After, error)) (T, error) {
+	var row, none T
+	if err := w.get(t.one, []any{id}, t.fields(&row)...); err != nil {
+		return none, missing(unavailable(err), t.unknown)
+	}
+	kept := row
+	before, err := values(t.fields(&row)) // by value: do may write into what a slice holds
+	if err != nil {
+		return none, err
+	}
+	after, err := do(&row)
+	if errors.Is(err, authority.ErrNoChange) {
+		return kept, w.after(after)
+	}
+	if err != nil {
+		return none, err
+	}
+	if err := t.save(w, before, &row); err != nil {
+		return none, err
+	}
+	return row, w.after(after)
+}
+
+// save writes the columns that differ from before: all of them, or those that often do.
+func (t *table[T]) save(w *writer, before []any, row *T) error {
+	now, err := values(t.fields(row))
+	if err != nil {
+		return err
+	}
+	now[0] = before[0]
+	*t.fields(row)[0].(*string) = before[0].(string)
+	text, args := t.update, now
+	if few := len(now) - t.often; t.often > 0 && reflect.DeepEqual(before[1:few], now[1:few]) {
+		text, args = t.updateOften, append([]any{now[0]}, now[few:]...)
+	}
+	_, err = w.exec(text, args...)
+	return refused(err, t.taken, t.unknown)
+}
+
+// changeRow is the whole of a noun's Change method.
+func changeRow[T any](ctx context.Context, s *Store, t *table[T], id string, do func(*T) (authority.After, error)) (T, error) {
+	var saved, none T
+	err := s.change(ctx, func(w *writer) (err error) {
+		saved, err = t.change(w, id, do)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	return saved, nil
+}
+
+// addRow is the whole of a noun's Add method.
+func addRow[T any](ctx context.Context, s *Store, t *table[T], row T, after authority.After) error {
+	return s.change(ctx, func(w *writer) error {
+		if err := t.add(w, &row); err != nil {
+			return err
+		}
+		return w.after(after)
+	})
+}
+
+// must turns "no row was touched" into err.
+func must(touched int64, err, unknown error) error {
+	if err == nil && touched == 0 {
+		return unknown
+	}
+	return err
+}

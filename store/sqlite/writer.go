@@ -1,0 +1,303 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/doorward/doorward/authority"
+)
+
+const (
+	// batchMost bounds how long the first of a batch waits for the last.
+	batchMost = 256
+	// checkpointEvery is after how many changes the WAL is copied into the database.
+	checkpointEvery = 4_000
+	// walMost is the length in pages from which a checkpoint also waits for readers and begins the WAL anew.
+	walMost = 16_384
+)
+
+// change is one caller's change, waiting for its batch.
+type change struct {
+	do   func(*writer) error
+	err  error
+	done chan error
+
+	mutex sync.Mutex // held while do runs
+	left  bool       // the caller is gone: do must not run any more, since what it writes to is not there
+}
+
+// writer owns the one connection that writes. Everything that is queued when it gets to work is one transaction
+// and so one fsync; each change is a savepoint in it, so that one that fails undoes nothing but itself. Nobody is
+// answered before the commit. There is no timer: while one batch is being synchronised the next one gathers.
+type writer struct {
+	store *Store
+	conn  *sql.Conn
+	texts map[string]*sql.Stmt
+	queue chan *change // unbuffered: a change that was taken is a change that is answered
+
+	batch  []*change
+	broken error // what broke the current batch as a whole
+
+	sinceSweep, sinceCheckpoint int
+
+	closed, stopped, failed chan struct{}
+}
+
+func newWriter(s *Store, conn *sql.Conn) *writer {
+	return &writer{
+		store: s, conn: conn, texts: map[string]*sql.Stmt{}, queue: make(chan *change), sinceSweep: sweepEvery,
+		closed: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}),
+	}
+}
+
+// change hands do to the writer and waits until its batch is on the disk. A caller whose ctx ends does not wait: where
+// do has not begun it never will; where it has, it counts like all others and only the answer is lost.
+func (s *Store) change(ctx context.Context, do func(*writer) error) error {
+	w := s.writer
+	c := &change{do: do, done: make(chan error, 1)}
+	select {
+	case <-w.failed:
+		return errFailed
+	default:
+	}
+	select {
+	case w.queue <- c:
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	case <-w.closed:
+		return errClosed
+	case <-w.failed:
+		return errFailed
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		c.left = true
+		return unavailable(ctx.Err())
+	}
+}
+
+// loop runs batches until Close or a failure. A change function that ends its goroutine (runtime.Goexit, as a failing test
+// does) takes this one with it; the next one goes on.
+func (w *writer) loop() {
+	orderly := false
+	defer func() {
+		if orderly {
+			close(w.stopped)
+			return
+		}
+		w.abandon(errors.New("sqlite: a change function has ended its goroutine"))
+		go w.loop()
+	}()
+	for {
+		select {
+		case <-w.closed:
+			orderly = true
+			return
+		case <-w.failed:
+			orderly = true
+			return
+		case first := <-w.queue:
+			w.run(first)
+		}
+	}
+}
+
+// run makes one batch of first and whatever else is queued by now.
+func (w *writer) run(first *change) {
+	w.broken = nil
+	w.batch = append(w.batch[:0], first)
+	if w.exec("BEGIN IMMEDIATE"); w.broken != nil {
+		w.abandon(w.broken)
+		return
+	}
+	for c := first; c != nil; c = w.next() {
+		if w.try(c); w.broken != nil {
+			w.abandon(w.broken)
+			return
+		}
+	}
+	w.sweep()
+	if w.broken == nil {
+		_, _ = w.exec("COMMIT")
+	}
+	if w.broken != nil {
+		w.abandon(w.broken)
+		return
+	}
+	w.answer(nil)
+	w.checkpoint()
+}
+
+// next takes a change that is queued; nil where there is none, or enough.
+func (w *writer) next() *change {
+	if len(w.batch) >= batchMost {
+		return nil
+	}
+	select {
+	case c := <-w.queue:
+		w.batch = append(w.batch, c)
+		return c
+	default:
+		return nil
+	}
+}
+
+// try runs one change in a savepoint.
+func (w *writer) try(c *change) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.left {
+		return
+	}
+	if _, err := w.exec("SAVEPOINT change"); err != nil {
+		return
+	}
+	if c.err = w.call(c.do); w.broken != nil {
+		return
+	}
+	if c.err != nil {
+		_, _ = w.exec("ROLLBACK TO change")
+	}
+	_, _ = w.exec("RELEASE change")
+}
+
+// call runs do; a panic undoes this change only, and is its caller's error.
+func (w *writer) call(do func(*writer) error) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			w.store.config.Log.Error("a change function of the store panicked; its change was undone",
+				"panic", reason, "stack", string(debug.Stack()))
+			err = fmt.Errorf("sqlite: the change panicked and was undone: %v", reason)
+		}
+	}()
+	return do(w)
+}
+
+// answer tells everybody of the batch; a fault of the batch comes before what became of the single change.
+func (w *writer) answer(fault error) {
+	w.sinceSweep += len(w.batch)
+	w.sinceCheckpoint += len(w.batch)
+	for i, c := range w.batch {
+		if fault != nil {
+			c.err = fault
+		}
+		c.done <- c.err
+		w.batch[i] = nil
+	}
+	w.batch = w.batch[:0]
+}
+
+// abandon undoes the batch. Where the disk itself has failed, nothing more is written, not even the rollback.
+func (w *writer) abandon(reason error) {
+	fault := unavailable(reason)
+	if fatal(reason) {
+		w.fail(reason)
+	} else if w.broken = nil; true {
+		_, _ = w.exec("ROLLBACK") // it answers "no transaction" where SQLite has rolled back by itself
+	}
+	w.answer(fault)
+}
+
+func (w *writer) fail(reason error) {
+	w.store.config.Log.Error("the disk has failed: the store takes no more changes; what was acknowledged is kept; "+
+		"check the disk, then restart the server", "error", reason)
+	close(w.failed)
+}
+
+// checkpoint copies the WAL into the database now and then. SQLite's own would swallow a failed fsync.
+func (w *writer) checkpoint() {
+	if w.sinceCheckpoint < checkpointEvery {
+		return
+	}
+	w.sinceCheckpoint = 0
+	for _, text := range []string{"PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(RESTART)"} {
+		var busy, pages, copied int
+		err := w.get(text, nil, &busy, &pages, &copied)
+		if fatal(err) {
+			w.fail(err)
+		}
+		if err != nil || pages < walMost {
+			return // a full disk, say: what is in the WAL stays there until the next time
+		}
+	}
+}
+
+// exec runs a statement of a change and returns how many rows it changed. An error that is not the tables' own "no"
+// breaks the batch: SQLite may have rolled the transaction back already.
+func (w *writer) exec(text string, args ...any) (int64, error) {
+	statement, err := w.statement(text)
+	if err != nil {
+		return 0, err
+	}
+	result, err := statement.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, w.note(err)
+	}
+	return result.RowsAffected()
+}
+
+// get reads one row inside the transaction.
+func (w *writer) get(text string, args []any, into ...any) error {
+	statement, err := w.statement(text)
+	if err != nil {
+		return err
+	}
+	return w.note(statement.QueryRowContext(context.Background(), args...).Scan(into...))
+}
+
+func (w *writer) statement(text string) (*sql.Stmt, error) {
+	w.store.statements.Add(1)
+	if known, ok := w.texts[text]; ok {
+		return known, nil
+	}
+	made, err := w.conn.PrepareContext(context.Background(), text)
+	if err != nil {
+		return nil, w.note(err)
+	}
+	w.texts[text] = made
+	return made, nil
+}
+
+func (w *writer) note(err error) error {
+	if err != nil && !constraint(err) && !errors.Is(err, sql.ErrNoRows) {
+		w.broken = err
+	}
+	return err
+}
+
+func (w *writer) close() {
+	for _, statement := range w.texts {
+		_ = statement.Close()
+	}
+	_ = w.conn.Close()
+}
+
+// after does what else belongs to a change.
+func (w *writer) after(after authority.After) error {
+	n := &w.store.nouns
+	if after.Family != nil {
+		family := *after.Family
+		if err := n.families.add(w, &family); err != nil {
+			return err
+		}
+	}
+	for i := range after.Marks {
+		if err := w.mark(after.Marks[i]); err != nil {
+			return err
+		}
+	}
+	for i := range after.Events {
+		if err := w.event(after.Events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package storetest
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+)
+
+var keyTests = []test{
+	{"signing keys/kept, changed, removed", keysKept},
+	{"signing keys/one of an algorithm in its time", keysConflict},
+	{"signing keys/two replicas that start at once make one", keysRaced},
+}
+
+func key(id string, signs time.Time) authority.SigningKey {
+	return authority.SigningKey{ID: id, Alg: "ES256", Sealed: []byte{0, 255, 1}, Created: Now(), Signs: signs}
+}
+
+func keysKept(t *testing.T, s Store) {
+	ctx := t.Context()
+	first, second := key("z", Now()), key("a", Now().Add(time.Hour))
+	second.Retires = Now().Add(2 * time.Hour)
+	good(t, s.AddSigningKey(ctx, second, Now().Add(2*time.Hour)))
+	good(t, s.AddSigningKey(ctx, first, Now().Add(2*time.Hour)))
+	found(t, []authority.SigningKey{first, second})(s.ListSigningKeys(ctx))
+	is(t, s.AddSigningKey(ctx, first, Now().Add(2*time.Hour)), authority.ErrTaken)
+	first.Retires, first.Sealed = Now().Add(time.Minute), []byte("again")
+	good(t, s.ChangeSigningKey(ctx, "z", func(k *authority.SigningKey) error { *k = first; return nil }))
+	is(t, s.ChangeSigningKey(ctx, "z", func(k *authority.SigningKey) error { k.Alg = "never"; return errChange }), errChange)
+	good(t, s.ChangeSigningKey(ctx, "z", func(k *authority.SigningKey) error { k.Alg = "never"; return authority.ErrNoChange }))
+	is(t, s.ChangeSigningKey(ctx, "Z", func(*authority.SigningKey) error { return nil }), authority.ErrUnknown)
+	found(t, []authority.SigningKey{first, second})(s.ListSigningKeys(ctx))
+	good(t, s.RemoveSigningKey(ctx, "z"))
+	is(t, s.RemoveSigningKey(ctx, "z"), authority.ErrUnknown)
+	found(t, []authority.SigningKey{second})(s.ListSigningKeys(ctx))
+}
+
+func keysConflict(t *testing.T, s Store) {
+	ctx := t.Context()
+	good(t, s.AddSigningKey(ctx, key("a", Now()), Now()))
+	is(t, s.AddSigningKey(ctx, key("b", Now().Add(time.Hour)), Now()), authority.ErrConflict)
+	is(t, s.AddSigningKey(ctx, key("b", Now().Add(time.Hour)), Now().Add(-time.Hour)), authority.ErrConflict)
+	good(t, s.AddSigningKey(ctx, key("b", Now().Add(time.Hour)), Now().Add(time.Microsecond)))
+	other := key("c", Now())
+	other.Alg = "RS256"
+	good(t, s.AddSigningKey(ctx, other, Now()))
+}
+
+func keysRaced(t *testing.T, s Store) {
+	once(t, parallel(20, func(n int) error {
+		return s.AddSigningKey(t.Context(), key(strconv.Itoa(n), Now()), Now())
+	}), authority.ErrConflict)
+	keys, err := s.ListSigningKeys(t.Context())
+	good(t, err)
+	same(t, len(keys), 1)
+}
