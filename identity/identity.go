@@ -18,6 +18,7 @@ var (
 	ErrWrong   = errors.New("identity: the name or the password is wrong")
 	ErrLocked  = errors.New("identity: too many wrong attempts; try again later")
 	ErrBusy    = errors.New("identity: too many people are signing in at this moment")
+	ErrWeak    = errors.New("identity: the password is too easy to guess")
 )
 
 // Person is somebody who can sign in.
