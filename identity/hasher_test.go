@@ -85,7 +85,7 @@ func TestDefaultCosts(t *testing.T) {
 func TestDamagedHashes(t *testing.T) {
 	t.Parallel()
 	h := quick()
-	good, _ := h.Hash(t.Context(), secret.New("lovelace-1815-engine"))
+	good := "$argon2id$v=19$m=8,t=1,p=1$lFsMWVqX+kdgjzaV/+24EA$Kr7m2dF30Fj5T3+PL0wV4ED8+5ytKQ63K5fARht7MwQ"
 	for _, text := range []string{
 		"x", "$", good + "$", good[1:], strings.Replace(good, "argon2id", "argon2i", 1), strings.Replace(good, "v=19", "v=16", 1),
 		strings.Replace(good, "m=8", "m=4294967295", 1), strings.Replace(good, "m=8", "m=08", 1), strings.Replace(good, "t=1", "t=0", 1),
