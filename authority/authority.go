@@ -30,6 +30,8 @@ type Config struct {
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: discards
+	// Algorithms are those that tokens can be signed with; nil: ES256 and RS256. The first is the default of a client.
+	Algorithms []keys.Alg
 	// CatchUp is how often a replica asks for news; 0: 400 ms.
 	CatchUp time.Duration
 	// PendingPerAddress bounds the live pending device requests of one address; 0: 1,000.
@@ -60,12 +62,16 @@ func New(config Config) *Authority {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	algorithms := config.Algorithms
+	if len(algorithms) == 0 {
+		algorithms = []keys.Alg{keys.ES256, keys.RS256}
+	}
 	a := &Authority{Issuer: config.Issuer, now: now}
 	marks := newMarks(now)
 	decided := newDecided(now)
 	a.Recorder = &Recorder{store: config.Store, log: log, now: now}
 	a.Registry = &Registry{store: config.Store, now: now, recorder: a.Recorder}
-	a.Keyring = &Keyring{store: config.Store, master: config.Master, now: now, log: log, algorithms: []keys.Alg{keys.ES256, keys.RS256}}
+	a.Keyring = &Keyring{store: config.Store, master: config.Master, now: now, log: log, algorithms: algorithms}
 	a.Sessions = &Sessions{
 		store: config.Store, feed: config.Store, master: config.Master, people: config.People, marks: marks,
 		recorder: a.Recorder, now: now,

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/identity"
-	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
 )
@@ -123,7 +122,7 @@ func (t *Tokens) signed(client Client, typ string, body any) (secret.String, err
 	}
 	alg := client.Algorithm
 	if alg == "" {
-		alg = keys.ES256
+		alg = t.keyring.algorithms[0]
 	}
 	token, err := t.keyring.Ring().Sign(alg, typ, text)
 	return secret.New(token), err
