@@ -33,7 +33,7 @@ func (e *Endpoint) device(w http.ResponseWriter, r *http.Request) error {
 	body.text("user_code", begun.UserCode)
 	body.text("verification_uri", e.Issuer+pathVerification)
 	body.text("verification_uri_complete", e.Issuer+pathVerification+"?code="+url.QueryEscape(begun.UserCode))
-	body.number("expires_in", int64(begun.Expires.Sub(e.now())/time.Second))
+	body.number("expires_in", int64(begun.Expires.Sub(e.now()).Round(time.Second)/time.Second))
 	body.number("interval", int64(begun.Interval/time.Second))
 	send(w, http.StatusOK, body.bytes())
 	return nil
