@@ -1,0 +1,161 @@
+package authority
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestPace_SEC073(t *testing.T) {
+	t.Parallel()
+	type step struct {
+		after    time.Duration
+		ok       bool
+		interval time.Duration
+	}
+	for name, steps := range map[string][]step{
+		"in time": {{0, true, 5 * time.Second}, {5 * time.Second, true, 5 * time.Second}, {5 * time.Second, true, 5 * time.Second}},
+		"tolerance": {
+			{0, true, 5 * time.Second}, {4 * time.Second, true, 5 * time.Second}, {3900 * time.Millisecond, false, 10 * time.Second},
+		},
+		"a refused poll does not move the clock": {
+			{0, true, 5 * time.Second}, {time.Second, false, 10 * time.Second}, {7 * time.Second, true, 10 * time.Second},
+		},
+		"for good": {
+			{0, true, 5 * time.Second}, {time.Second, false, 10 * time.Second}, {10 * time.Second, true, 10 * time.Second},
+			{5 * time.Second, false, 15 * time.Second}, {15 * time.Second, true, 15 * time.Second},
+			{9 * time.Minute, true, 15 * time.Second}, {10 * time.Second, false, 20 * time.Second},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := newTestClock()
+			p := newPace(clock.Now)
+			for i, step := range steps {
+				clock.Advance(step.after)
+				if interval, ok := p.poll("a"); ok != step.ok || interval != step.interval {
+					t.Errorf("step %d: %v, %s", i, ok, interval)
+				}
+			}
+		})
+	}
+}
+
+func TestPaceAfterFullWait(t *testing.T) {
+	t.Parallel()
+	clock := newTestClock()
+	p := newPace(clock.Now)
+	p.poll("a")
+	p.poll("a") // slowed down: 10 seconds
+	clock.Advance(10 * time.Second)
+	p.poll("a")
+	p.waited("a")
+	if interval, ok := p.poll("a"); !ok || interval != 10*time.Second {
+		t.Errorf("after the wait: %v, %s", ok, interval)
+	}
+	if _, ok := p.poll("a"); ok {
+		t.Error("the wait counts twice")
+	}
+	p.waited("unknown")
+}
+
+// TestPaceNeverFalse: whatever many grants do, in whatever table, nobody is slowed down who would not be by the letter of
+// the rule; and while the table has room, whoever should be is.
+func TestPaceNeverFalse(t *testing.T) {
+	t.Parallel()
+	type grant struct {
+		last     time.Time
+		interval time.Duration
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		clock := newTestClock()
+		p := newPace(clock.Now)
+		grants := map[string]grant{}
+		for range rapid.IntRange(1, 200).Draw(t, "polls") {
+			clock.Advance(time.Duration(rapid.IntRange(0, 9_000_000).Draw(t, "microseconds")) * time.Microsecond)
+			id := fmt.Sprint(rapid.IntRange(0, 20).Draw(t, "grant"))
+			if rapid.IntRange(0, 9).Draw(t, "burst") == 0 { // neighbours that fill the table
+				for i := range 1000 {
+					p.poll(fmt.Sprint(id, clock.Now(), i))
+				}
+			}
+			known, found := grants[id]
+			passed := clock.Now().Sub(known.last)
+			_, ok := p.poll(id)
+			switch allowed := !found || passed >= known.interval*pollTolerance/100; {
+			case allowed && !ok:
+				t.Fatalf("a false slow_down: %s after %s with an interval of %s", id, passed, known.interval)
+			case !allowed && ok && passed+2*tick < known.interval*pollTolerance/100:
+				t.Fatalf("no slow_down: %s after %s with an interval of %s", id, passed, known.interval)
+			case ok && !found:
+				grants[id] = grant{clock.Now(), pollInterval}
+			case ok:
+				grants[id] = grant{clock.Now(), known.interval}
+			default:
+				grants[id] = grant{known.last, known.interval + slowDownStep}
+			}
+		}
+	})
+}
+
+// TestPaceIsBounded: a million polling grants fit, and twice as many are all let through the first time.
+func TestPaceIsBounded(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("millions of polls")
+	}
+	clock := newTestClock()
+	p := newPace(clock.Now)
+	const million = 1_000_000
+	for i := range million {
+		if _, ok := p.poll(fmt.Sprint(i)); !ok {
+			t.Fatalf("the first poll of %d was refused", i)
+		}
+	}
+	refused := 0
+	for i := range million {
+		if _, ok := p.poll(fmt.Sprint(i)); !ok {
+			refused++
+		}
+	}
+	if refused < million*98/100 {
+		t.Errorf("only %d of a million grants are remembered", refused)
+	}
+	for i := range million {
+		if _, ok := p.poll(fmt.Sprint("more", i)); !ok {
+			t.Fatalf("the first poll of a grant was refused by a full table")
+		}
+	}
+	if size := p.size(); size > 24<<20 {
+		t.Errorf("the table takes %d bytes", size)
+	}
+}
+
+// TestPaceStaysSmall: grants that went away make room, so that few at a time need little.
+func TestPaceStaysSmall(t *testing.T) {
+	t.Parallel()
+	clock := newTestClock()
+	p := newPace(clock.Now)
+	for range 1000 {
+		for i := range 100 {
+			p.poll(fmt.Sprint(clock.Now(), i))
+		}
+		clock.Advance(pollInterval)
+	}
+	if size := p.size(); size > 256<<10 {
+		t.Errorf("the table takes %d bytes for a hundred grants at a time", size)
+	}
+}
+
+func TestPaceClockGoesBack(t *testing.T) {
+	t.Parallel()
+	clock := newTestClock()
+	p := newPace(clock.Now)
+	p.poll("a")
+	clock.Advance(-time.Hour)
+	if _, ok := p.poll("a"); !ok {
+		t.Error("a clock that was set back refused somebody")
+	}
+}

@@ -1,0 +1,135 @@
+package authority
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestUserCodeTyped_SEC072(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"WDJB-MJHT": "WDJBMJHT", "wdjb-mjht": "WDJBMJHT", "WdJbMjHt": "WDJBMJHT", " wdjb mjht\n": "WDJBMJHT",
+		"W D J B M J H T": "WDJBMJHT", "wdjb–mjht": "WDJBMJHT", "wdjb—mjht": "WDJBMJHT", "wdjb‑mjht": "WDJBMJHT",
+		"wdjb−mjht": "WDJBMJHT", "wdjb\u00admjht": "WDJBMJHT", "wdjb\u200bmjht\ufeff": "WDJBMJHT", "wdjb_mjht.": "WDJBMJHT",
+		"ＷＤＪＢ－ＭＪＨＴ": "WDJBMJHT", "ｗｄｊｂ　ｍｊｈｔ": "WDJBMJHT", "wdjbーmjht": "WDJBMJHT",
+		"WDJВ-МJНТ": "WDJBMJHT", // В, М, Н, Т of a Cyrillic keyboard
+		"кррх-ссмм": "KPPXCCMM", "ΒΗΚΜ-ΝΡΤΧ": "BHKMNPTX", "wdj8-mjht": "WDJBMJHT", "5256-bbbb": "SZSGBBBB", "８８８８-８８８８": "BBBBBBBB",
+		"\u212aKKK-KKKK": "KKKKKKKK", "BCDFGHJKL": "BCDFGHJKL", "BCDFG-HJKLM": "BCDFGHJKLM",
+		// Not a code: a vowel, an ambiguous digit, other characters, another length, no text at all.
+		"WDJA-MJHT": "", "WDJ0-MJHT": "", "WDJ1-MJHT": "", "WDJB/MJHT": "", "WDJB-MJH": "", "BCDFG-HJKLMN": "", "": "", "-": "",
+		"WDJB-MJH\xff": "", "WDJB-MJHT" + strings.Repeat("-", maxTyped): "", "WDJB'MJHT": "", "ＷＤＪＡ－ＭＪＨＴ": "",
+	} {
+		if got := NormalizeUserCode(typed); got != want {
+			t.Errorf("%q means %q, want %q", typed, got, want)
+		}
+	}
+}
+
+func TestUserCodeMade(t *testing.T) {
+	t.Parallel()
+	seen, letters := map[string]bool{}, map[rune]int{}
+	const many = 20_000
+	for range many {
+		code := newUserCode(userCodeLength)
+		if len(code) != 8 || NormalizeUserCode(FormatUserCode(code)) != code || NormalizeUserCode(strings.ToLower(code)) != code {
+			t.Fatalf("the code %q does not come back", code)
+		}
+		seen[code] = true
+		for _, letter := range code {
+			letters[letter]++
+		}
+	}
+	if len(seen) < many-2 { // 20,000 of 25,600 million: about one pair in a hundred runs
+		t.Errorf("%d different codes of %d", len(seen), many)
+	}
+	if len(letters) != 20 {
+		t.Errorf("%d letters", len(letters))
+	}
+	for letter, n := range letters {
+		// 8,000 of each are expected, with a deviation of 87.
+		if n < 7400 || n > 8600 {
+			t.Errorf("%c occurs %d times", letter, n)
+		}
+	}
+	for code, want := range map[string]string{"WDJBMJHT": "WDJB-MJHT", "WDJBMJHTB": "WDJBM-JHTB", "WDJBMJHTBB": "WDJBM-JHTBB"} {
+		if got := FormatUserCode(code); got != want {
+			t.Errorf("%s is written %s", code, got)
+		}
+	}
+}
+
+// TestGuessArithmetic is section 5 of the catalogue: n live codes and g guesses hit with a probability of n·g / 20^8.
+func TestGuessArithmetic(t *testing.T) {
+	t.Parallel()
+	space := math.Pow(float64(len(userCodeAlphabet)), userCodeLength)
+	if space != 2.56e10 {
+		t.Errorf("%g codes", space)
+	}
+	if one := guessLimit / space; one > math.Pow(2, -32) {
+		t.Errorf("one person hits one code with %g", one)
+	}
+	// The longest code that length gives still holds the risk that guessRisk allows to the shortest.
+	if risk := guessRisk / space; risk > 1e-4 {
+		t.Errorf("a window hits with %g before codes become longer", risk)
+	}
+}
+
+func TestUserCodeLengthens(t *testing.T) {
+	t.Parallel()
+	g := &guesses{}
+	for range 1000 {
+		if got := g.length(7); got != 8 {
+			t.Fatalf("%d letters without a guess", got)
+		}
+	}
+	for range 2000 {
+		g.miss(7)
+	}
+	if got := g.length(7); got != 8 {
+		t.Errorf("%d letters after 2,000 guesses at 1,000 codes", got)
+	}
+	for range 1000 {
+		g.miss(7)
+	}
+	if got := g.length(7); got != 9 {
+		t.Errorf("%d letters after 3,000 guesses at 1,000 codes", got)
+	}
+	if got := g.length(8); got != 9 {
+		t.Errorf("%d letters in the window after it", got)
+	}
+	for range 60_000 {
+		g.miss(8)
+	}
+	for range 10_000_000 / 60_000 * 10 {
+		g.length(8)
+	}
+	if got := g.length(8); got != 10 {
+		t.Errorf("%d letters under a flood", got)
+	}
+	if got := g.length(10); got != 8 {
+		t.Errorf("%d letters two windows later", got)
+	}
+}
+
+func FuzzNormalizeUserCode(f *testing.F) {
+	for _, seed := range []string{"WDJB-MJHT", "ｗｄｊｂ　ｍｊｈｔ", "8888 8888", "\xff", "ＷＤＪＡ"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		code := NormalizeUserCode(typed)
+		if code == "" {
+			return
+		}
+		if len(code) < userCodeLength || len(code) > maxUserCode || strings.Trim(code, userCodeAlphabet) != "" {
+			t.Errorf("%q means %q", typed, code)
+		}
+		if NormalizeUserCode(code) != code || NormalizeUserCode(FormatUserCode(code)) != code {
+			t.Errorf("%q does not stay what it is", code)
+		}
+		if !utf8.ValidString(typed) {
+			t.Errorf("%q is no text", typed)
+		}
+	})
+}
