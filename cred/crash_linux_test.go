@@ -183,6 +183,11 @@ func TestKilledAtEverySystemCall_SEC226_SEC227(t *testing.T) {
 	for _, needed := range []string{"openat", "flock", "write", "fsync", "renameat", "close", "fchmod"} {
 		find(t, calls, needed, "")
 	}
+	// A kill shows nothing about a power cut: there the order of the flushes decides.
+	order := regexp.MustCompile(`(?s)write\(.*fsync\(.*renameat\(.*fsync\(.*` + markEnd)
+	if all := fmt.Sprint(calls); !order.MatchString(all) {
+		t.Errorf("the file is not flushed before the rename, or the folder after it: %s", all)
+	}
 	results := make(map[string]int)
 	leftovers, kills := 0, 0
 	for _, c := range calls {

@@ -211,6 +211,20 @@ func TestDiskFullAfterTheServerRotated_SEC230(t *testing.T) {
 	b.wantToken(t, "access of r+++")
 }
 
+func TestLoginAfterAFullDiskRevokesTheSuccessor(t *testing.T) {
+	t.Parallel()
+	b, r := newBench(t, 30*time.Second), &revoker{}
+	disk := &full{Store: b.file, disk: &cred.WriteError{Err: syscall.EDQUOT}}
+	b.Store = disk
+	b.wantToken(t, "access of r+")
+	disk.disk = nil
+	if _, err := b.Login(t.Context(), b.obtain("n"), r.revoke); err != nil {
+		t.Fatal(err)
+	}
+	r.wantGone(t, "r+")
+	b.wantToken(t, "access of n")
+}
+
 func TestUnconfirmedWriteCounts_SEC229(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 30*time.Second)

@@ -283,10 +283,10 @@ func TestFiftyAtTheMomentOfExpiry_SEC311(t *testing.T) {
 	t.Run("SEC-311 forced by all", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(t, life)
+		seen := b.stored(t) // by all of them, before the first asks
 		var wg sync.WaitGroup
 		for range 20 {
 			s := b.process()
-			seen := b.stored(t)
 			wg.Go(func() {
 				if _, err := s.renew(t.Context(), renewal{seen: seen, forced: true}); err != nil {
 					t.Errorf("Refresh: %v", err)
