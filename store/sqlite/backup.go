@@ -25,7 +25,7 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 		}
 	}()
 	// Not a reading connection: SQLite counts VACUUM INTO as writing, wherever it writes to.
-	db, err := connect(s.config.Path, writing)
+	db, err := connect(s.config.Path, writing())
 	if err != nil {
 		return unavailable(err)
 	}

@@ -31,9 +31,9 @@ func pragmas() map[string]string {
 		"journal_size_limit": "67108864",
 		"trusted_schema":     "0",
 		"cell_size_check":    "1",
-		"temp_store":         "2", // memory: no copies of rows in other folders
-		"cache_size":         "-16384",
-		"mmap_size":          "0", // a read error must be an error, not a signal
+		"temp_store":         "2",     // memory: no copies of rows in other folders
+		"cache_size":         "-4096", // KiB
+		"mmap_size":          "0",     // a read error must be an error, not a signal
 	}
 }
 
@@ -41,10 +41,8 @@ func pragmas() map[string]string {
 type role map[string]string
 
 // The roles of a connection.
-var (
-	writing = role(nil)
-	reading = role{"query_only": "1"}
-)
+func writing() role { return role{"cache_size": "-8192"} }
+func reading() role { return role{"query_only": "1"} }
 
 // connect returns a pool whose every connection has the pragmas and was seen to have them.
 func connect(path string, role role) (*sql.DB, error) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/gofrs/flock"
 )
@@ -77,8 +78,11 @@ func private(path string) error {
 	return syncFolder(path)
 }
 
-// syncFolder makes the name of a new file survive a power cut.
+// syncFolder makes the name of a new file survive a power cut. Windows has no such call, and needs none.
 func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err

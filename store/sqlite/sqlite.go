@@ -94,7 +94,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 
 // start connects, checks and migrates, in this order, and lets the writer run.
 func (s *Store) start(ctx context.Context) (err error) {
-	if s.write, err = connect(s.config.Path, writing); err != nil {
+	if s.write, err = connect(s.config.Path, writing()); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
@@ -104,7 +104,7 @@ func (s *Store) start(ctx context.Context) (err error) {
 	if err := migrate(ctx, s.write); err != nil {
 		return damaged(s.config.Path, fmt.Errorf("sqlite: the tables could not be brought up to date: %w", err))
 	}
-	if s.read, err = connect(s.config.Path, reading); err != nil {
+	if s.read, err = connect(s.config.Path, reading()); err != nil {
 		return err
 	}
 	s.read.SetMaxOpenConns(s.config.Readers)

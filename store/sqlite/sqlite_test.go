@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -9,7 +10,14 @@ import (
 	"github.com/doorward/doorward/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain also plays the servers that the fault tests start, kill and starve: this program with a part to play.
+func TestMain(m *testing.M) {
+	if part := os.Getenv("STORE_PART"); part != "" {
+		play(part, os.Getenv("STORE_PATH"))
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // open makes a store in a folder of its own.
 func open(t testing.TB, config Config) *Store {

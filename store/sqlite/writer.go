@@ -41,6 +41,7 @@ type writer struct {
 
 	batch  []*change
 	broken error // what broke the current batch as a whole
+	dead   bool  // the disk has failed
 
 	sinceSweep, sinceCheckpoint int
 
@@ -84,7 +85,7 @@ func (s *Store) change(ctx context.Context, do func(*writer) error) error {
 	}
 }
 
-// loop runs batches until Close or a failure. A change function that ends its goroutine (runtime.Goexit, as a failing test
+// loop runs batches until Close or until the disk has failed. A change function that ends its goroutine (runtime.Goexit, as a failing test
 // does) takes this one with it; the next one goes on.
 func (w *writer) loop() {
 	orderly := false
@@ -96,16 +97,13 @@ func (w *writer) loop() {
 		w.abandon(errors.New("sqlite: a change function has ended its goroutine"))
 		go w.loop()
 	}()
-	for {
+	for !orderly {
 		select {
 		case <-w.closed:
 			orderly = true
-			return
-		case <-w.failed:
-			orderly = true
-			return
 		case first := <-w.queue:
 			w.run(first)
+			orderly = w.dead
 		}
 	}
 }
@@ -200,7 +198,7 @@ func (w *writer) abandon(reason error) {
 	fault := unavailable(reason)
 	if fatal(reason) {
 		w.fail(reason)
-	} else if w.broken = nil; true {
+	} else {
 		_, _ = w.exec("ROLLBACK") // it answers "no transaction" where SQLite has rolled back by itself
 	}
 	w.answer(fault)
@@ -209,6 +207,7 @@ func (w *writer) abandon(reason error) {
 func (w *writer) fail(reason error) {
 	w.store.config.Log.Error("the disk has failed: the store takes no more changes; what was acknowledged is kept; "+
 		"check the disk, then restart the server", "error", reason)
+	w.dead = true
 	close(w.failed)
 }
 
@@ -218,16 +217,26 @@ func (w *writer) checkpoint() {
 		return
 	}
 	w.sinceCheckpoint = 0
-	for _, text := range []string{"PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(RESTART)"} {
-		var busy, pages, copied int
-		err := w.get(text, nil, &busy, &pages, &copied)
+	if w.copied("PRAGMA wal_checkpoint(PASSIVE)") < walMost {
+		return
+	}
+	// Readers that overlap without end can keep a WAL from being begun anew. Waiting lets them pass, but not for a backup.
+	_, _ = w.exec("PRAGMA busy_timeout(50)")
+	w.copied("PRAGMA wal_checkpoint(RESTART)")
+	_, _ = w.exec("PRAGMA busy_timeout(10000)")
+}
+
+// copied runs a checkpoint and returns how many pages the WAL has; 0 where it failed, which on a full disk, say, leaves
+// everything in the WAL until the next time.
+func (w *writer) copied(text string) int {
+	var busy, pages, copied int
+	if err := w.get(text, nil, &busy, &pages, &copied); err != nil {
 		if fatal(err) {
 			w.fail(err)
 		}
-		if err != nil || pages < walMost {
-			return // a full disk, say: what is in the WAL stays there until the next time
-		}
+		return 0
 	}
+	return pages
 }
 
 // exec runs a statement of a change and returns how many rows it changed. An error that is not the tables' own "no"
