@@ -1,0 +1,160 @@
+// Package body reads what clients in the field send: a JSON object or a form, whose values are texts.
+package body
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// Most is how many bytes of a body are read.
+const Most = 64 << 10
+
+// Errors of Read; their texts are for people.
+var (
+	ErrTooLarge = errors.New("the body is larger than 64 kB")
+	ErrType     = errors.New("the body must be JSON (application/json) or a form")
+	ErrForm     = errors.New("the body is not a form")
+	ErrObject   = errors.New("the body must be one JSON object, and each name may stand in it once")
+	ErrText     = errors.New("the body holds bytes that are no text")
+)
+
+// Values are the members that were sent. Numbers and booleans read as they are written; null, lists and objects as
+// absent: no contract has a meaning for them.
+type Values map[string]string
+
+// Read reads the body of r by its Content-Type; no Content-Type is JSON, as old clients have it.
+func Read(r *http.Request) (Values, error) {
+	text, err := io.ReadAll(io.LimitReader(r.Body, Most+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) > Most:
+		return nil, ErrTooLarge
+	case !utf8.Valid(text) || strings.ContainsRune(string(text), 0):
+		return nil, ErrText
+	}
+	media := "application/json"
+	if header := r.Header.Get("Content-Type"); header != "" {
+		if media, _, err = mime.ParseMediaType(header); err != nil {
+			return nil, ErrType
+		}
+	}
+	switch media {
+	case "application/json":
+		return Object(text)
+	case "application/x-www-form-urlencoded":
+		return form(string(text))
+	}
+	return nil, ErrType
+}
+
+func form(text string) (Values, error) {
+	parsed, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, ErrForm
+	}
+	values := make(Values, len(parsed))
+	for name, list := range parsed {
+		if len(list) != 1 || !utf8.ValidString(list[0]) || strings.ContainsRune(list[0], 0) {
+			return nil, ErrForm
+		}
+		values[name] = list[0]
+	}
+	return values, nil
+}
+
+// Object reads a flat JSON object. It reads token by token and keeps no depth: a million brackets cost one error.
+func Object(text []byte) (Values, error) {
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.UseNumber()
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, ErrObject
+	}
+	values, seen := make(Values), make(map[string]bool)
+	for decoder.More() {
+		token, err := decoder.Token()
+		name, ok := token.(string)
+		if err != nil || !ok || seen[name] {
+			return nil, ErrObject
+		}
+		seen[name] = true
+		value, present, err := one(decoder)
+		if err != nil || strings.ContainsRune(value, 0) {
+			return nil, ErrObject
+		}
+		if present {
+			values[name] = value
+		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, ErrObject
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, ErrObject
+	}
+	return values, nil
+}
+
+// one reads a value; lists and objects are passed over.
+func one(decoder *json.Decoder) (value string, present bool, err error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return "", false, err
+	}
+	switch v := token.(type) {
+	case string:
+		return v, true, nil
+	case json.Number:
+		return v.String(), true, nil
+	case bool:
+		if v {
+			return "true", true, nil
+		}
+		return "false", true, nil
+	case json.Delim:
+		for depth := 1; depth > 0; {
+			token, err := decoder.Token()
+			if err != nil {
+				return "", false, err
+			}
+			switch token {
+			case json.Delim('{'), json.Delim('['):
+				depth++
+			case json.Delim('}'), json.Delim(']'):
+				depth--
+			}
+		}
+	}
+	return "", false, nil
+}
+
+// Send writes a JSON answer that nobody may keep.
+func Send(w http.ResponseWriter, status int, answer any) {
+	text, err := json.Marshal(answer)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // a client that has gone needs no answer
+}
+
+// Bearer returns the token of an Authorization header (RFC 6750 section 2.1), and "" for anything else.
+func Bearer(r *http.Request) string {
+	headers := r.Header["Authorization"]
+	if len(headers) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
