@@ -216,7 +216,12 @@ func TestDeviceLongPoll(t *testing.T) {
 		if !first.waited || first.after != 25*time.Second {
 			t.Errorf("first: %+v", first)
 		}
-		// After a full wait the next poll may come at once.
+		// After a full wait the next poll may come at once, also where the wait was shorter than the interval.
+		short := <-startPoll(t.Context(), b, b.Devices, begun, 2*time.Second)
+		wantCode(t, "after a short wait", short.err, oauth.AuthorizationPending)
+		if !short.waited || short.after != 2*time.Second {
+			t.Errorf("short: %+v", short)
+		}
 		second := startPoll(t.Context(), b, b.Devices, begun, 25*time.Second)
 		if asked := b.store.asked(); asked != 0 {
 			t.Errorf("waiting cost %d statements", asked)
