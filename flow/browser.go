@@ -61,6 +61,7 @@ func (b Browser) Login(ctx context.Context, ui UI) (cred.Credential, error) {
 	if patience <= 0 {
 		patience = usualPatience
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, ErrTimeout)
 	defer cancel()
 	metadata, err := b.Client.Describe(ctx)
@@ -71,13 +72,37 @@ func (b Browser) Login(ctx context.Context, ui UI) (cred.Credential, error) {
 	if err != nil {
 		return cred.Credential{}, err
 	}
-	made, err := b.through(ctx, ui, door)
+	// The page is opened under the caller's context, beside the wait: a browser that was started under the login's own
+	// would be killed with its end, and one in the terminal returns only when it is closed.
+	opened := make(chan error, 1)
+	open := func(page string) { go func() { defer close(opened); opened <- ui.OpenPage(caller, page) }() }
+	made, begun, err := b.through(ctx, door, open, opened)
 	door.close(err)
+	if begun {
+		settle(opened)
+	}
 	return made, err
 }
 
-// through is the login itself, between the opening and the closing of the listener.
-func (b Browser) through(ctx context.Context, ui UI, door *door) (cred.Credential, error) {
+// settle gives OpenPage a moment to return, so that it does not write to the terminal together with the caller.
+func settle(opened <-chan error) {
+	limit := time.After(time.Second)
+	for {
+		select {
+		case _, more := <-opened:
+			if !more {
+				return
+			}
+		case <-limit:
+			return
+		}
+	}
+}
+
+// through is the login itself, between the opening and the closing of the listener. begun says that the page was opened.
+func (b Browser) through(
+	ctx context.Context, door *door, open func(page string), opened <-chan error,
+) (made cred.Credential, begun bool, err error) {
 	verifier := oauth.NewVerifier()
 	nonce := ""
 	if len(b.Scope) == 0 || b.Scope.Has(oauth.ScopeOpenID) {
@@ -91,29 +116,26 @@ func (b Browser) through(ctx context.Context, ui UI, door *door) (cred.Credentia
 		Challenge:   verifier.Challenge(),
 	})
 	if err != nil {
-		return cred.Credential{}, err
+		return cred.Credential{}, false, err
 	}
-	code, err := wait(ctx, ui, door, page)
+	open(page)
+	code, err := door.wait(ctx, opened)
 	if err != nil {
-		return cred.Credential{}, err
+		return cred.Credential{}, true, err
 	}
 	token, err := b.Client.Exchange(ctx, code, door.redirect(), verifier)
 	if err != nil {
-		return cred.Credential{}, err
+		return cred.Credential{}, true, err
 	}
-	return complete(ctx, b.Client, token, b.Scope, nonce)
+	made, err = complete(ctx, b.Client, token, b.Scope, nonce)
+	return made, true, err
 }
 
-// wait opens the page and returns the code that comes back. The page is opened beside the wait: a browser in the terminal
-// returns only when it is closed.
-func wait(ctx context.Context, ui UI, door *door, page string) (secret.String, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	opened := make(chan error, 1)
-	go func() { opened <- ui.OpenPage(ctx, page) }()
+// wait returns the code that comes back, or why there is none.
+func (d *door) wait(ctx context.Context, opened <-chan error) (secret.String, error) {
 	for {
 		select {
-		case answer := <-door.answers:
+		case answer := <-d.answers:
 			return answer.code, answer.err
 		case err := <-opened:
 			if err != nil {

@@ -23,7 +23,8 @@ type UI interface {
 	// countdown) until ctx ends, which is when the wait is over.
 	ShowCode(ctx context.Context, prompt Prompt) error
 	// OpenPage shows the address and tries to open it in a browser. A browser that does not open is not an error: the
-	// person can open the address by hand.
+	// person can open the address by hand. It may return while the login goes on, or only when the browser is closed; ctx
+	// outlives the login, so that its end does not take the browser with it.
 	OpenPage(ctx context.Context, url string) error
 	// AskSecret asks for a secret without echo. Without a terminal it fails with an error that says so.
 	AskSecret(ctx context.Context, question string) (secret.String, error)
