@@ -36,7 +36,7 @@ func play(part, path string) {
 	}
 }
 
-func must1[T any](value T, err error) T {
+func sure[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
 	}
@@ -44,7 +44,7 @@ func must1[T any](value T, err error) T {
 }
 
 func playOpen(path string) *Store {
-	return must1(Open(context.Background(), Config{
+	return sure(Open(context.Background(), Config{
 		Path: path, Now: storetest.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}))
 }
@@ -92,10 +92,10 @@ func playModes(path string) {
 	if err := s.Backup(context.Background(), filepath.Join(filepath.Dir(path), "backup.db")); err != nil {
 		panic(err)
 	}
-	folder := must1(os.Stat(filepath.Dir(path)))
+	folder := sure(os.Stat(filepath.Dir(path)))
 	fmt.Printf("folder %o\n", folder.Mode().Perm())
-	for _, entry := range must1(os.ReadDir(filepath.Dir(path))) {
-		fmt.Printf("%s %o\n", entry.Name(), must1(entry.Info()).Mode().Perm())
+	for _, entry := range sure(os.ReadDir(filepath.Dir(path))) {
+		fmt.Printf("%s %o\n", entry.Name(), sure(entry.Info()).Mode().Perm())
 	}
 	if err := s.Close(); err != nil {
 		panic(err)

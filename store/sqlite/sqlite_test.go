@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,6 +28,9 @@ func open(t testing.TB, config Config) *Store {
 	}
 	if config.Now == nil {
 		config.Now = storetest.Now
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
 	}
 	s, err := Open(t.Context(), config)
 	if err != nil {
