@@ -181,6 +181,7 @@ func TestLinksAndOtherThings_SEC222(t *testing.T) {
 func TestSwapsDuringWrites_SEC225(t *testing.T) {
 	t.Parallel()
 	f, _ := newFile(t)
+	inMemory(t, f)
 	mustUpdate(t, f, sample("0"))
 	outside := filepath.Join(t.TempDir(), "outside")
 	if err := os.WriteFile(outside, []byte("untouched"), 0o600); err != nil {
