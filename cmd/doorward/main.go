@@ -1,0 +1,57 @@
+// Command doorward is login for command-line programs: the authority (`doorward serve`), a client for any issuer (`doorward
+// auth`), and a demonstration of both (`doorward demo`).
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/terminal"
+)
+
+func main() {
+	os.Exit(run(context.Background(), terminal.New(), os.Args[1:]))
+}
+
+// run is main with everything that is the process's given from outside.
+func run(ctx context.Context, term *terminal.Terminal, args []string) int {
+	login := newLogin(term)
+	root := login.root()
+	root.AddCommand(
+		(&serve{program: login.program}).command(),
+		(&demo{program: login.program}).command(),
+		(&office{program: login.program}).command(),
+		versionCommand(login.program),
+	)
+	return login.program.Main(ctx, root, args)
+}
+
+// root is the command above all others, with the login's commands below it and none else.
+func (l *login) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "doorward", Short: "Login for command-line programs",
+		Long: "Login for command-line programs: an authority that programs log in at, and a client for any issuer.\n" +
+			"'doorward demo' shows one login from start to finish.",
+		Version: version(),
+	}
+	root.SetVersionTemplate("doorward {{.Version}}\n")
+	l.program.AddOutput(root.PersistentFlags())
+	root.AddCommand(l.command())
+	return root
+}
+
+// arguments refuses another number of arguments than the command has, without repeating them.
+func arguments(count int, words string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == count {
+			return nil
+		}
+		if count == 0 {
+			return authcmd.Usagef("this command takes no arguments, only flags")
+		}
+		return authcmd.Usagef("this command takes %s", words)
+	}
+}

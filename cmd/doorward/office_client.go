@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/cmd/doorward/admin"
+	"github.com/doorward/doorward/oauth"
+)
+
+// grants are the short names of the grant types, for people.
+var grants = map[string]oauth.GrantType{
+	"browser": oauth.GrantAuthorizationCode, "device": oauth.GrantDeviceCode, "refresh": oauth.GrantRefreshToken,
+	"client-credentials": oauth.GrantClientCredentials,
+}
+
+func (o *office) clients() *cobra.Command {
+	cmd := &cobra.Command{Use: "client", Short: "Programs that may log people in"}
+	clients := list(o, "list", "List the clients", "No client is registered.",
+		[]string{"CLIENT", "NAME", "KIND", "GRANTS", "SCOPE"},
+		func(ctx context.Context, desk *admin.Desk, _ []string) ([]admin.Client, error) {
+			return desk.Clients(ctx)
+		},
+		func(c admin.Client) []string {
+			return []string{c.ID, c.Name, kind(c), strings.Join(short(c.Grants), ","), strings.Join(c.Scope, " ")}
+		})
+	clients.Args = arguments(0, "")
+	cmd.AddCommand(o.addClient(), clients, &cobra.Command{
+		Use: "remove CLIENT", Short: "Remove a client, and end all that it holds", Args: arguments(1, "one client's id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.at(cmd.Context(), func(desk *admin.Desk) error {
+				client, err := desk.RemoveClient(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return o.done(client, "The client %s was removed; what it held was ended.", client.ID)
+			})
+		},
+	})
+	return cmd
+}
+
+func kind(c admin.Client) string {
+	switch {
+	case c.Disabled:
+		return "disabled"
+	case c.Public:
+		return "public"
+	}
+	return "confidential"
+}
+
+// short writes grant types as people type them.
+func short(types []string) []string {
+	names := slices.Clone(types)
+	for i, name := range names {
+		for word, grant := range grants {
+			if string(grant) == name {
+				names[i] = word
+			}
+		}
+	}
+	return names
+}
+
+func (o *office) addClient() *cobra.Command {
+	var client admin.Client
+	var words []string
+	var confidential bool
+	cmd := &cobra.Command{
+		Use: "add CLIENT", Short: "Register a client", Args: arguments(1, "one client's id"),
+		Long: "Register a program that may log people in. A public client (a command-line program) has no secret; the secret of a\n" +
+			"confidential one is printed once, as the only line on standard output.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			client.ID, client.Public = args[0], !confidential
+			if client.Grants, err = long(words); err != nil {
+				return err
+			}
+			return o.at(cmd.Context(), func(desk *admin.Desk) error {
+				made, err := desk.AddClient(cmd.Context(), client)
+				if err != nil {
+					return err
+				}
+				return o.added(made)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&client.Name, "name", "", "name that people see")
+	flags.StringSliceVar(&client.Redirects, "redirect", nil, "redirect URI of a login in the browser (repeat for several)")
+	flags.StringSliceVar(&words, "grant", []string{"browser", "device", "refresh"}, "ways to get tokens: browser, device, refresh, client-credentials")
+	flags.StringSliceVar(&client.Scope, "scope", []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail}, "what it may ask for")
+	flags.BoolVar(&confidential, "confidential", false, "give it a secret")
+	return cmd
+}
+
+func long(words []string) ([]string, error) {
+	var types []string
+	for _, word := range words {
+		grant, ok := grants[word]
+		if !ok {
+			return nil, authcmd.Usagef("--grant must be browser, device, refresh or client-credentials")
+		}
+		types = append(types, string(grant))
+	}
+	return types, nil
+}
+
+// added prints the secret where there is one: for scripts, alone on standard output.
+func (o *office) added(made admin.Client) error {
+	if err := o.done(made, "The client %s was registered.", made.ID); err != nil || made.Secret == "" || o.program.Output.Structured() {
+		return err
+	}
+	o.program.Terminal.Say("Its secret follows. It is shown this once and kept as a hash only:")
+	return o.program.Terminal.Result(made.Secret + "\n")
+}

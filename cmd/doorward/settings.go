@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/doorward/doorward/authcmd"
+)
+
+// maxConfig is the largest configuration file that is read, in bytes.
+const maxConfig = 1 << 20
+
+// settings are flags that may also come from DOORWARD_ variables and from the file of --config: a flag wins over a
+// variable, and that over the file. The key in the file is the flag's name, the variable its name in capitals.
+type settings struct {
+	flags *pflag.FlagSet
+	env   func(string) string
+	file  string
+}
+
+// newSettings makes the set, with the flag that names the file in it.
+func newSettings(env func(string) string) *settings {
+	s := &settings{flags: pflag.NewFlagSet("settings", pflag.ContinueOnError), env: env}
+	s.flags.StringVar(&s.file, "config", "", "YAML file with these settings; its keys are the names of the flags")
+	return s
+}
+
+// settle fills in what was not typed. Its errors are *authcmd.UsageError and name the variable, or the file and the line;
+// they do not repeat values.
+func (s *settings) settle() error {
+	if err := s.variables(); err != nil || s.file == "" {
+		return err
+	}
+	return s.read()
+}
+
+// variables sets the flags that stand in the environment. An empty variable is none.
+func (s *settings) variables() (err error) {
+	s.flags.VisitAll(func(flag *pflag.Flag) {
+		name := "DOORWARD_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		value := s.env(name)
+		if flag.Changed || value == "" || err != nil {
+			return
+		}
+		if bad := s.flags.Set(flag.Name, value); bad != nil {
+			err = authcmd.Usagef("the variable %s: it is not a value for --%s", name, flag.Name)
+		}
+	})
+	return err
+}
+
+// read sets what stands in the file.
+func (s *settings) read() error {
+	file, err := os.Open(s.file)
+	if err != nil {
+		return &authcmd.UsageError{Err: err}
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+	if err != nil {
+		return &authcmd.UsageError{Err: err}
+	}
+	if len(data) > maxConfig {
+		return authcmd.Usagef("%s is longer than %d bytes", s.file, maxConfig)
+	}
+	values, err := parseConfig(data)
+	if err != nil {
+		return authcmd.Usagef("%s: %w", s.file, err)
+	}
+	given := make(map[string]bool)
+	s.flags.Visit(func(flag *pflag.Flag) { given[flag.Name] = true })
+	for _, value := range values {
+		if given[value.name] {
+			continue // typed, or in a variable
+		}
+		if err := s.set(value); err != nil {
+			return authcmd.Usagef("%s, line %d: %w", s.file, value.line, err)
+		}
+	}
+	return nil
+}
+
+func (s *settings) set(value setting) error {
+	switch {
+	case value.name == "config" || s.flags.Lookup(value.name) == nil:
+		return fmt.Errorf("there is no setting %q", value.name)
+	case value.text == "":
+		return fmt.Errorf("%s is empty", value.name)
+	}
+	if err := s.flags.Set(value.name, value.text); err != nil {
+		return fmt.Errorf("it is not a value for %s", value.name)
+	}
+	return nil
+}
+
+// setting is one value of the file.
+type setting struct {
+	name, text string
+	line       int
+}
+
+// parseConfig reads a YAML mapping of names to values and lists of values.
+func parseConfig(data []byte) ([]setting, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if len(document.Content) == 0 {
+		return nil, nil // empty, or comments alone
+	}
+	root := document.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return nil, errors.New("it is not a list of 'name: value' lines")
+	}
+	var values []setting
+	seen := make(map[string]bool)
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, node := root.Content[i], root.Content[i+1]
+		if seen[key.Value] {
+			return nil, fmt.Errorf("line %d: %q is there twice", key.Line, key.Value)
+		}
+		seen[key.Value] = true
+		found, err := flatten(key.Value, node)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, found...)
+	}
+	return values, nil
+}
+
+// flatten makes one setting of a value and several of a list.
+func flatten(name string, node *yaml.Node) ([]setting, error) {
+	switch node.Kind {
+	case yaml.ScalarNode:
+		if node.Tag == "!!null" {
+			return nil, nil
+		}
+		return []setting{{name, node.Value, node.Line}}, nil
+	case yaml.SequenceNode:
+		var values []setting
+		for _, item := range node.Content {
+			if item.Kind != yaml.ScalarNode {
+				return nil, fmt.Errorf("line %d: %q is a list of plain values", item.Line, name)
+			}
+			values = append(values, setting{name, item.Value, item.Line})
+		}
+		return values, nil
+	}
+	return nil, fmt.Errorf("line %d: %q is a value or a list of values", node.Line, name)
+}
