@@ -47,6 +47,7 @@ func ParseToken(data []byte) (Token, error) {
 		Type      text    `json:"token_type"`
 		Expires   seconds `json:"expires_in"`
 		Session   seconds `json:"refresh_expires_in"`
+		Idle      seconds `json:"idle_expires_in"`
 		SessionID text    `json:"sid"`
 		Scope     scope   `json:"scope"`
 	}
@@ -65,6 +66,7 @@ func ParseToken(data []byte) (Token, error) {
 		ExpiresIn:        int64(wire.Expires),
 		Scope:            Scope(wire.Scope),
 		SessionExpiresIn: int64(wire.Session),
+		IdleExpiresIn:    int64(wire.Idle),
 		SessionID:        Inert(string(wire.SessionID)),
 	}, nil
 }

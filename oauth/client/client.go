@@ -121,12 +121,14 @@ func (c *Client) endpoint(ctx context.Context, pick func(oauth.Metadata) string)
 	return address, nil
 }
 
+// addParams goes first everywhere, so that a parameter of the protocol replaces one of Params and never the reverse.
 func (c *Client) addParams(form url.Values) {
 	for name, values := range c.Params {
 		form[name] = append([]string(nil), values...)
 	}
 }
 
+// now is the one clock of the client.
 func (c *Client) now() time.Time {
 	if c.Now != nil {
 		return c.Now()
@@ -141,6 +143,7 @@ func set(form url.Values, name, value string) {
 	}
 }
 
+// isHTTPS reports whether TLS stands between this machine and the address.
 func isHTTPS(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && u.Scheme == "https"

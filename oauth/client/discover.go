@@ -35,6 +35,8 @@ func (c *Client) Discover(ctx context.Context, issuer string) (oauth.Metadata, e
 	return oauth.Metadata{}, fmt.Errorf("%s does not describe itself as an OAuth or OpenID server: %w", issuer, first)
 }
 
+// fetchMetadata reads the document at one place. Whatever is not JSON there is an AnswerError, so that the next place is
+// tried: applications answer every path with a page and a 200.
 func (c *Client) fetchMetadata(ctx context.Context, place, issuer string) (oauth.Metadata, error) {
 	got, err := c.send(ctx, request{method: http.MethodGet, address: place})
 	if err != nil {
@@ -65,6 +67,7 @@ func wellKnown(issuer string) ([]string, error) {
 	if err != nil || u.RawQuery != "" || u.ForceQuery {
 		return nil, &oauth.AddressError{Address: oauth.Inert(issuer), Reason: "carries a query, which no issuer has"}
 	}
+	// OpenID appends to the path, RFC 8414 puts its part between host and path; for an issuer without a path they agree.
 	origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
 	return []string{
 		origin + path + "/.well-known/openid-configuration",

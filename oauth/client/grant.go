@@ -105,6 +105,7 @@ func (c *Client) grant(ctx context.Context, kind oauth.GrantType, form url.Value
 	return got.token()
 }
 
+// tokenRequest makes the request of a grant; the form is copied, so that Params cannot reach into it.
 func (c *Client) tokenRequest(ctx context.Context, kind oauth.GrantType, form url.Values) (request, error) {
 	endpoint, err := c.endpoint(ctx, func(m oauth.Metadata) string { return m.TokenEndpoint })
 	if err != nil {
@@ -119,6 +120,7 @@ func (c *Client) tokenRequest(ctx context.Context, kind oauth.GrantType, form ur
 	return request{method: http.MethodPost, address: endpoint, form: all}, nil
 }
 
+// token reads the answer of the token endpoint, with the server's clock beside it.
 func (a answer) token() (oauth.Token, error) {
 	token, err := oauth.ParseToken(a.body)
 	if errors.Is(err, oauth.ErrMalformed) {
@@ -143,6 +145,7 @@ func appliedWait(header http.Header) bool {
 	return false
 }
 
+// withScope adds the scope; without one the server grants the client's default.
 func withScope(form url.Values, scope oauth.Scope) url.Values {
 	set(form, "scope", scope.String())
 	return form

@@ -82,6 +82,7 @@ func lasting(err error) error {
 	return &oauth.TemporaryError{Err: err}
 }
 
+// roundTrip sends and reads, within the limits of size; its errors carry neither the URL nor the body.
 func (c *Client) roundTrip(ctx context.Context, r request) (answer, error) {
 	req, err := r.build(ctx, c)
 	if err != nil {
@@ -93,6 +94,7 @@ func (c *Client) roundTrip(ctx context.Context, r request) (answer, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	got := answer{host: req.URL.Host, status: resp.StatusCode, header: resp.Header}
+	// The limit is on what comes out of gzip; one byte more than allowed tells a long answer from a full one.
 	got.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return answer{}, fmt.Errorf("%s: the answer broke off: %w", got.host, err)
@@ -103,6 +105,8 @@ func (c *Client) roundTrip(ctx context.Context, r request) (answer, error) {
 	return got, nil
 }
 
+// build checks the address once more, right before anything is sent: every request comes through here, whatever part of
+// the metadata its address is from.
 func (r request) build(ctx context.Context, c *Client) (*http.Request, error) {
 	if err := oauth.CheckAddress(r.address); err != nil {
 		return nil, err
@@ -163,7 +167,7 @@ func (c *Client) known() oauth.Metadata {
 // http returns the client's HTTP without redirects: an OAuth endpoint has none, and following one would carry secrets to
 // an address that nobody configured.
 func (c *Client) http() *http.Client {
-	hc := http.Client{}
+	hc := http.Client{} // a copy: the caller may use theirs for things that do follow redirects
 	if c.HTTP != nil {
 		hc = *c.HTTP
 	}
@@ -187,6 +191,7 @@ func (c *Client) judge(got answer) error {
 		return wire
 	case got.status >= 200 && got.status < 300:
 		return nil
+	// A resource (userinfo) may say no with a challenge alone (RFC 6750 section 3); without one, a proxy said it.
 	case got.status == http.StatusUnauthorized && got.header.Get("WWW-Authenticate") != "":
 		return &oauth.Error{Code: oauth.InvalidToken, Status: got.status}
 	}
@@ -245,6 +250,7 @@ func withoutURL(err error) error {
 	return err
 }
 
+// host is what an error may say of an address.
 func host(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -21,6 +21,12 @@ type Claims struct {
 	Email    string
 	Username string // preferred_username
 	Name     string
+
+	// What our own authority tells beside the standard claims; empty where a server does not.
+	Organization string    // organization: the one joined first
+	Role         string    // role in it
+	Created      string    // created_at of the account (RFC 3339)
+	SessionEnds  time.Time // session_exp: when a new login will be needed
 }
 
 // Account is what people call the login: the e-mail address, else the user name, else the subject.
@@ -94,6 +100,7 @@ func (w wireClaims) reject(issuer, client, nonce string, now time.Time) string {
 	return ""
 }
 
+// claims keeps what is shown to people, made inert.
 func (w wireClaims) claims() Claims {
 	return Claims{
 		Subject: oauth.Inert(w.Subject), Email: oauth.Inert(w.Email),
@@ -118,17 +125,31 @@ func parseIDToken(token string) (wireClaims, error) {
 	return claims, nil
 }
 
+// parseClaims reads userinfo. It takes a few members only: the others may have any shape, as in `aud` of a signed one.
 func parseClaims(data []byte) (Claims, error) {
 	var wire struct {
-		Subject  string `json:"sub"`
-		Email    string `json:"email"`
-		Username string `json:"preferred_username"`
-		Name     string `json:"name"`
+		Subject      string      `json:"sub"`
+		Email        string      `json:"email"`
+		Username     string      `json:"preferred_username"`
+		Name         string      `json:"name"`
+		Organization any         `json:"organization"` // other servers have other shapes under these two names
+		Role         any         `json:"role"`
+		Created      any         `json:"created_at"`
+		SessionEnds  json.Number `json:"session_exp"`
 	}
 	if err := oauth.Decode(data, &wire); err != nil {
 		return Claims{}, err
 	}
-	return wireClaims{Subject: wire.Subject, Email: wire.Email, Username: wire.Username, Name: wire.Name}.claims(), nil
+	claims := wireClaims{Subject: wire.Subject, Email: wire.Email, Username: wire.Username, Name: wire.Name}.claims()
+	claims.Organization, claims.Role, claims.Created = inert(wire.Organization), inert(wire.Role), inert(wire.Created)
+	claims.SessionEnds = numericDate(wire.SessionEnds)
+	return claims, nil
+}
+
+// inert keeps a text, and nothing of another shape.
+func inert(value any) string {
+	text, _ := value.(string)
+	return oauth.Inert(text)
 }
 
 // audience is one name or a list of them (RFC 7519 section 4.1.3).
