@@ -1,13 +1,11 @@
 package cred
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/doorward/doorward/secret"
@@ -47,6 +45,7 @@ type standardEntry struct {
 
 	Expires     time.Time `json:"expires_at,omitzero"`
 	SessionEnds time.Time `json:"session_ends_at,omitzero"`
+	Idle        int64     `json:"idle_seconds,omitempty"`
 	Renewed     time.Time `json:"renewed_at,omitzero"`
 
 	SessionID string `json:"session_id,omitempty"`
@@ -60,7 +59,7 @@ type standardEntry struct {
 // standardKeys are the names that standardEntry knows; a name that is absent after a change is taken out of the file.
 var standardKeys = [...]string{
 	"issuer", "client", "profile", "kind", "access_token", "refresh_token", "api_key", "token_type", "scope",
-	"expires_at", "session_ends_at", "renewed_at", "session_id", "subject", "account", "name", "extra",
+	"expires_at", "session_ends_at", "idle_seconds", "renewed_at", "session_id", "subject", "account", "name", "extra",
 }
 
 // Decode reads the file.
@@ -72,7 +71,7 @@ func (Standard) Decode(data []byte) (map[Key]Credential, error) {
 		return nil, ErrNewer
 	}
 	if err != nil {
-		return nil, shapeError(err)
+		return nil, ShapeError(err)
 	}
 	if file.Version < 1 {
 		return nil, errors.New("it has no version")
@@ -88,20 +87,6 @@ func (Standard) Decode(data []byte) (map[Key]Credential, error) {
 	return creds, nil
 }
 
-// shapeError says where the file is wrong without the text of the file, which may be a secret.
-func shapeError(err error) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return fmt.Errorf("it is no JSON (at byte %d)", syntax.Offset)
-	case errors.As(err, &kind):
-		return fmt.Errorf("%q is not what it should be (at byte %d)", kind.Field, kind.Offset)
-	default:
-		return errors.New("it holds a value that is not what it should be, such as a date")
-	}
-}
-
 // Encode writes creds into the file, in the order that it had; new ones follow, sorted by their keys.
 func (Standard) Encode(old []byte, creds map[Key]Credential) ([]byte, error) {
 	file, entries, err := openStandard(old)
@@ -109,7 +94,7 @@ func (Standard) Encode(old []byte, creds map[Key]Credential) ([]byte, error) {
 		return nil, err
 	}
 	left := maps.Clone(creds)
-	kept := make([]looseObject, 0, len(creds))
+	kept := make([]Object, 0, len(creds))
 	for _, entry := range entries {
 		c, stays := left[entry.key]
 		if !stays {
@@ -122,7 +107,7 @@ func (Standard) Encode(old []byte, creds map[Key]Credential) ([]byte, error) {
 		kept = append(kept, entry.object)
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(left), compareKeys) {
-		object := make(looseObject, len(standardKeys))
+		object := make(Object, len(standardKeys))
 		if err := object.overlay(key, left[key]); err != nil {
 			return nil, err
 		}
@@ -135,34 +120,31 @@ func (Standard) Encode(old []byte, creds map[Key]Credential) ([]byte, error) {
 	return marshal(file, "  ")
 }
 
-// looseObject is a JSON object of which only a part is known.
-type looseObject map[string]json.RawMessage
-
 // looseEntry is a credential of a file with what is not known in it.
 type looseEntry struct {
 	key    Key
-	object looseObject
+	object Object
 }
 
 // openStandard takes the file apart without losing what it does not know.
-func openStandard(old []byte) (file looseObject, entries []looseEntry, err error) {
-	file = make(looseObject, 2)
+func openStandard(old []byte) (file Object, entries []looseEntry, err error) {
+	file = make(Object, 2)
 	if old == nil {
 		return file, nil, nil
 	}
 	var known struct{ Credentials []json.RawMessage }
 	if err := errors.Join(json.Unmarshal(old, &file), json.Unmarshal(old, &known)); err != nil {
-		return nil, nil, shapeError(err)
+		return nil, nil, ShapeError(err)
 	}
-	file.drop("version", "credentials")
+	file.Drop("version", "credentials")
 	for _, raw := range known.Credentials {
 		var entry standardEntry
-		object := make(looseObject, len(standardKeys))
+		object := make(Object, len(standardKeys))
 		if err := errors.Join(json.Unmarshal(raw, &entry), json.Unmarshal(raw, &object)); err != nil {
-			return nil, nil, shapeError(err)
+			return nil, nil, ShapeError(err)
 		}
 		if object == nil { // null
-			object = make(looseObject, len(standardKeys))
+			object = make(Object, len(standardKeys))
 		}
 		entries = append(entries, looseEntry{Key{entry.Issuer, entry.Client, entry.Profile}, object})
 	}
@@ -170,8 +152,8 @@ func openStandard(old []byte) (file looseObject, entries []looseEntry, err error
 }
 
 // overlay puts a credential into an object and leaves the names alone that it does not know.
-func (o looseObject) overlay(key Key, c Credential) error {
-	o.drop(standardKeys[:]...)
+func (o Object) overlay(key Key, c Credential) error {
+	o.Drop(standardKeys[:]...)
 	known, err := marshal(newStandardEntry(key, c), "")
 	if err != nil {
 		return err
@@ -179,29 +161,12 @@ func (o looseObject) overlay(key Key, c Credential) error {
 	return json.Unmarshal(known, &o)
 }
 
-// drop takes names out in any case of their letters, as encoding/json reads them in any.
-func (o looseObject) drop(names ...string) {
-	maps.DeleteFunc(o, func(has string, _ json.RawMessage) bool {
-		return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(has, name) })
-	})
-}
-
-// marshal is json.Marshal without the escapes for HTML: this file is no page, and people compare tokens by eye.
-func marshal(value any, indent string) ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", indent)
-	err := encoder.Encode(value)
-	return out.Bytes(), err
-}
-
 func newStandardEntry(key Key, c Credential) standardEntry {
 	return standardEntry{
 		Issuer: key.Issuer, Client: key.Client, Profile: key.Profile,
 		Kind: c.Kind, Access: c.Access.Reveal(), Refresh: c.Refresh.Reveal(), APIKey: c.APIKey.Reveal(),
 		TokenType: c.TokenType, Scope: c.Scope,
-		Expires: c.Expires.UTC(), SessionEnds: c.SessionEnds.UTC(), Renewed: c.Renewed.UTC(),
+		Expires: c.Expires.UTC(), SessionEnds: c.SessionEnds.UTC(), Idle: int64(c.IdleTimeout / time.Second), Renewed: c.Renewed.UTC(),
 		SessionID: c.SessionID, Subject: c.Subject, Account: c.Account, Name: c.Name, Extra: c.Extra,
 	}
 }
@@ -210,7 +175,7 @@ func (e standardEntry) credential() Credential {
 	return Credential{
 		Kind: e.Kind, Access: secret.New(e.Access), Refresh: secret.New(e.Refresh), APIKey: secret.New(e.APIKey),
 		TokenType: e.TokenType, Scope: e.Scope,
-		Expires: e.Expires, SessionEnds: e.SessionEnds, Renewed: e.Renewed,
+		Expires: e.Expires, SessionEnds: e.SessionEnds, IdleTimeout: time.Duration(e.Idle) * time.Second, Renewed: e.Renewed,
 		SessionID: e.SessionID, Subject: e.Subject, Account: e.Account, Name: e.Name, Extra: e.Extra,
 	}
 }

@@ -71,7 +71,7 @@ type profile struct {
 }
 
 // claims are those that the token's scope opens (OpenID Connect Core section 5.4); organization, role and created_at are
-// ours, under profile.
+// ours, under profile, and so is session_exp.
 func (p *profile) claims(standing *authority.Standing) []byte {
 	var body object
 	body.text("sub", p.person.ID)
@@ -85,6 +85,9 @@ func (p *profile) claims(standing *authority.Standing) []byte {
 		body.text("organization", p.organisation)
 		body.text("role", string(p.role))
 		body.text("created_at", p.person.Created.UTC().Format(time.RFC3339))
+	}
+	if !standing.SessionEnd.IsZero() { // when a new login will be needed: a program that was handed a token cannot know
+		body.number("session_exp", standing.SessionEnd.Unix())
 	}
 	return body.bytes()
 }

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/doorward/doorward/cred"
@@ -39,6 +40,7 @@ func (o OAuth) Refresh(ctx context.Context, old cred.Credential) (cred.Credentia
 	return fresh, nil
 }
 
+// renew asks for new tokens. A key is exchanged again rather than refreshed: it outlives every refresh token.
 func (o OAuth) renew(ctx context.Context, old cred.Credential) (oauth.Token, error) {
 	switch {
 	case old.Kind == cred.KindAPIKey && !old.APIKey.IsZero():
@@ -119,6 +121,9 @@ func fill(c *cred.Credential, token oauth.Token, asked oauth.Scope, now time.Tim
 	if token.SessionExpiresIn > 0 {
 		c.SessionEnds = after(now, token.SessionExpiresIn)
 	}
+	if token.IdleExpiresIn > 0 {
+		c.IdleTimeout = time.Duration(token.IdleExpiresIn) * time.Second
+	}
 	if token.SessionID != "" {
 		c.SessionID = token.SessionID
 	}
@@ -130,6 +135,7 @@ func fill(c *cred.Credential, token oauth.Token, asked oauth.Scope, now time.Tim
 	}
 }
 
+// name writes who it is into the credential. A bare subject never replaces an account that people know.
 func name(c *cred.Credential, claims client.Claims) {
 	c.Subject = claims.Subject
 	if c.Account == "" || claims.Email != "" || claims.Username != "" {
@@ -137,6 +143,20 @@ func name(c *cred.Credential, claims client.Claims) {
 	}
 	if claims.Name != "" {
 		c.Name = claims.Name
+	}
+	if !claims.SessionEnds.IsZero() {
+		c.SessionEnds = claims.SessionEnds
+	}
+	c.Extra = maps.Clone(c.Extra)
+	for name, value := range map[string]string{
+		"organization": claims.Organization, "role": claims.Role, "created_at": claims.Created,
+	} {
+		if value != "" {
+			if c.Extra == nil {
+				c.Extra = make(map[string]string)
+			}
+			c.Extra[name] = value
+		}
 	}
 }
 
@@ -148,6 +168,7 @@ func after(now time.Time, n int64) time.Time {
 	return now.Add(time.Duration(n) * time.Second)
 }
 
+// clock is the client's, so that a login and its requests tell the same time.
 func clock(c *client.Client) time.Time {
 	if c.Now != nil {
 		return c.Now()
