@@ -58,6 +58,27 @@ func TestDeviceCodeForged(t *testing.T) {
 	}
 }
 
+func TestDeviceCodePlaintext(t *testing.T) {
+	t.Parallel()
+	master := keys.NewMaster()
+	plain, err := master.OpenText(deviceCodePurpose, sampleDeviceCode.seal(master).Reveal(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := parseDeviceCode(append(plain, 0)); ok {
+		t.Error("something behind the end is overlooked")
+	}
+	for length := range plain {
+		if _, ok := parseDeviceCode(plain[:length]); ok {
+			t.Errorf("%d bytes of %d are enough", length, len(plain))
+		}
+	}
+	plain[0]++
+	if _, ok := parseDeviceCode(plain); ok {
+		t.Error("another version is read as this one")
+	}
+}
+
 func TestDeviceCodeOpensAfterRotation(t *testing.T) {
 	t.Parallel()
 	master := keys.NewMaster()

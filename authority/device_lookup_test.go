@@ -223,6 +223,29 @@ func TestLookupVictim_SEC108(t *testing.T) {
 	b.approve(t, id)
 }
 
+// TestLookupLengthensCodes: wrong codes make new ones longer where many live, and refuse nobody.
+func TestLookupLengthensCodes(t *testing.T) {
+	t.Parallel()
+	b := newDeviceBench(t)
+	before, _ := b.begin(t)
+	b.Devices.guesses.begun = 1_000_000
+	if still, _ := b.begin(t); len(still.UserCode) != len("WDJB-MJHT") {
+		t.Errorf("without a guess: %s", still.UserCode)
+	}
+	for range guessLimit {
+		_ = lookUp(t, b.Authority, "BBBB-BBBB", ada)
+	}
+	after, _ := b.begin(t)
+	if len(after.UserCode) != len("WDJBM-JHTB") {
+		t.Errorf("a new code: %s", after.UserCode)
+	}
+	for _, begun := range []DeviceBegun{before, after} {
+		if err := lookUp(t, b.Authority, begun.UserCode, Guesser{PersonID: "usr_bob", Address: "192.0.2.10"}); err != nil {
+			t.Errorf("%s: %v", begun.UserCode, err)
+		}
+	}
+}
+
 // TestLookupStoreDown: without a counter there is no look-up.
 func TestLookupStoreDown(t *testing.T) {
 	t.Parallel()

@@ -121,7 +121,7 @@ func TestDeviceBegin(t *testing.T) {
 	}
 	created := b.clock.Now().Truncate(time.Millisecond)
 	want := DeviceRequest{
-		ID: id, UserCode: NormalizeUserCode(begun.UserCode), ClientID: "cli", Scope: oauth.Scope{"openid", "deploy"},
+		ID: id, UserCode: normalizeUserCode(begun.UserCode), ClientID: "cli", Scope: oauth.Scope{"openid", "deploy"},
 		Audience: []string{"https://api.example"},
 		Origin:   Origin{Address: "192.0.2.1", Agent: "cli/1", Machine: "ada's laptop"},
 		Created:  created, Expires: created.Add(10 * time.Minute), State: DevicePending,
@@ -325,6 +325,81 @@ func TestDeviceParallelRedemption_SEC075(t *testing.T) {
 	}
 }
 
+// overtaken is a store in which somebody else is faster, once.
+type overtaken struct {
+	*memoryStore
+	by func()
+}
+
+func (s *overtaken) ChangeDeviceRequest(
+	ctx context.Context, id string, change func(*DeviceRequest) (After, error),
+) (DeviceRequest, error) {
+	if by := s.by; by != nil {
+		s.by = nil
+		by()
+	}
+	return s.memoryStore.ChangeDeviceRequest(ctx, id, change)
+}
+
+// TestDeviceOvertaken_SEC075: whoever loses the compare-and-swap answers with the winner's family, or with the denial.
+func TestDeviceOvertaken_SEC075(t *testing.T) {
+	t.Parallel()
+	t.Run("by a redemption", func(t *testing.T) {
+		t.Parallel()
+		b := newDeviceBench(t)
+		begun, id := b.begin(t)
+		b.approve(t, id)
+		other := b.replica(t)
+		var winner Redeemed
+		b.Devices.store = &overtaken{b.store, func() {
+			var err error
+			if winner, err = other.Devices.Redeem(t.Context(), id, b.redemption(begun.Code)); err != nil {
+				t.Error(err)
+			}
+		}}
+		loser, err := b.redeem(t, id, begun.Code)
+		if err != nil || loser.Family.ID != winner.Family.ID || loser.Refresh != winner.Refresh || len(b.store.families) != 1 {
+			t.Errorf("%d families, %v", len(b.store.families), err)
+		}
+	})
+	t.Run("by a denial", func(t *testing.T) {
+		t.Parallel()
+		b := newDeviceBench(t)
+		begun, id := b.begin(t)
+		b.approve(t, id)
+		other := b.replica(t)
+		b.Devices.store = &overtaken{b.store, func() {
+			if err := other.Devices.Disown(t.Context(), id, b.person.ID, ""); err != nil {
+				t.Error(err)
+			}
+		}}
+		_, err := b.redeem(t, id, begun.Code)
+		wantCode(t, "redemption", err, oauth.AccessDenied)
+		if len(b.store.families) != 0 {
+			t.Error("a family was made")
+		}
+	})
+}
+
+func TestDeviceRowChanged(t *testing.T) {
+	t.Parallel()
+	b := newDeviceBench(t)
+	begun, id := b.begin(t)
+	b.approve(t, id)
+	if _, err := b.store.ChangeDeviceRequest(t.Context(), id, func(r *DeviceRequest) (After, error) {
+		r.Scope = append(r.Scope, "profile")
+		r.Approval.Scope = r.Scope
+		return After{}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.redeem(t, id, begun.Code)
+	wantCode(t, "a scope that the terminal never asked for", err, oauth.InvalidGrant)
+	delete(b.store.requests, id)
+	_, err = b.redeem(t, id, begun.Code)
+	wantCode(t, "a row that is gone", err, oauth.InvalidGrant)
+}
+
 // TestDeviceEdgeOfExpiry_SEC076: whatever the page calls approved is fetched by a terminal that keeps its interval, and
 // what the terminal sees expire was never called approved.
 func TestDeviceEdgeOfExpiry_SEC076(t *testing.T) {
@@ -490,6 +565,59 @@ func TestDevicePendingPerAddress_SEC092(t *testing.T) {
 	}
 }
 
+func TestDevicePendingLimitIsExact(t *testing.T) {
+	t.Parallel()
+	for limit := 1; limit <= 40; limit++ {
+		b := newDeviceBench(t)
+		b.config.PendingPerAddress = limit
+		b.Authority = b.replica(t)
+		begun := 0
+		for range 2 * limit {
+			if _, err := b.Devices.Begin(t.Context(), b.client, DeviceAsk{Origin: Origin{Address: "192.0.2.66"}}); err == nil {
+				begun++
+			}
+		}
+		if begun != limit {
+			t.Errorf("%d requests under a limit of %d", begun, limit)
+		}
+	}
+}
+
+// TestDevicePendingPerNetwork_SEC092_SEC101: an IPv6 host has more addresses than anybody can count.
+func TestDevicePendingPerNetwork_SEC092_SEC101(t *testing.T) {
+	t.Parallel()
+	b := newDeviceBench(t)
+	b.config.PendingPerAddress = 10
+	b.Authority = b.replica(t)
+	begun := 0
+	for i := range 1000 {
+		ask := DeviceAsk{Origin: Origin{Address: fmt.Sprintf("2001:db8::%x", i+1)}}
+		if _, err := b.Devices.Begin(t.Context(), b.client, ask); err == nil {
+			begun++
+		}
+	}
+	if begun != 40 {
+		t.Errorf("%d requests of one /64", begun)
+	}
+	other := DeviceAsk{Origin: Origin{Address: "2001:db8:0:1::1"}}
+	if _, err := b.Devices.Begin(t.Context(), b.client, other); err != nil {
+		t.Errorf("another /64: %v", err)
+	}
+}
+
+func TestDevicePendingTableIsBounded(t *testing.T) {
+	t.Parallel()
+	b := newDeviceBench(t)
+	for i := range 2 * maxHosts {
+		if err := b.Devices.pending.enter(t.Context(), fmt.Sprint(i), b.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hosts := len(b.Devices.pending.hosts); hosts > maxHosts {
+		t.Errorf("%d hosts are remembered", hosts)
+	}
+}
+
 func TestDeviceVerifier(t *testing.T) {
 	t.Parallel()
 	b := newDeviceBench(t)
@@ -511,7 +639,7 @@ func TestDeviceVerifier(t *testing.T) {
 	ask.Verifier = verifier.Reveal()
 	_, err := b.Devices.Redeem(t.Context(), plainID, ask)
 	wantCode(t, "without a challenge", err, oauth.InvalidGrant)
-	_, err = b.Devices.Redeem(t.Context(), plainID, b.redemption(begun.Code))
+	_, err = b.Devices.Redeem(t.Context(), id, b.redemption(plain.Code))
 	wantCode(t, "another request's id", err, oauth.InvalidGrant)
 	if asked := b.store.asked(); asked != 0 {
 		t.Errorf("refusals cost %d statements", asked)
@@ -532,6 +660,9 @@ func TestDeviceSameAnswer(t *testing.T) {
 	first, err := b.redeem(t, id, begun.Code)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if state, _ := b.Devices.decided.state(id); state != DeviceRedeemed {
+		t.Errorf("this replica knows it as %q", state)
 	}
 	b.clock.Advance(5 * time.Minute)
 	other := b.replica(t)

@@ -24,7 +24,7 @@ const (
 
 // pace tells polls that come too fast to slow down, per grant and never per address, because many programs share one. It
 // errs on the side of the client only: a grant that it does not know, or that it had to forget, polls for the first time,
-// a refused poll does not move the clock, and times are rounded in the client's favour.
+// a refused poll does not move the clock, and the part of a tick in which it polled before counts for it.
 type pace struct {
 	now    func() time.Time
 	start  time.Time
@@ -62,7 +62,7 @@ func (p *pace) poll(id string) (interval time.Duration, ok bool) {
 		return pollInterval, true
 	}
 	last, steps := bucket.last[slot]&tickMask, bucket.last[slot]>>24
-	if since(last, now)+1 >= needed(steps) {
+	if since(last, now) >= needed(steps) {
 		bucket.last[slot] = steps<<24 | now
 		return intervalOf(steps), true
 	}
@@ -130,18 +130,18 @@ func (s *paceShard) find(hash uint64, now uint32) (*paceBucket, int) {
 		if len(s.buckets) == maxBuckets {
 			return bucket, oldest
 		}
-		s.grow(now)
+		s.grow()
 	}
 }
 
 // grow doubles the shard. It runs under the lock: at most some hundred microseconds for half a megabyte.
-func (s *paceShard) grow(now uint32) {
+func (s *paceShard) grow() {
 	old := s.buckets
 	s.buckets = make([]paceBucket, 2*len(old))
 	for i := range old {
 		for j := range bucketSlots {
-			if hash, last := old[i].hash[j], old[i].last[j]; !silent(hash, last, now) {
-				s.put(hash, last)
+			if old[i].hash[j] != 0 {
+				s.put(old[i].hash[j], old[i].last[j])
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,6 +19,9 @@ const (
 // replica may begin a quarter of the limit; after that a count in the store allows it a quarter of what is left, so that a
 // host far from its limit costs next to nothing and one close to it is counted exactly. Several replicas together may
 // exceed the limit by those quarters.
+//
+// The store counts exact addresses, of which an IPv6 host has as many as it likes. Its /64 is therefore bounded here too,
+// by what it begins in a window, decided or not: four times the limit.
 type pendings struct {
 	store DeviceRequests
 	limit int
@@ -31,6 +35,8 @@ type allowance struct {
 	left    int
 	refused bool
 	expires time.Time
+	begun   int   // in window
+	window  int64 // see windowOf
 }
 
 func newPendings(store DeviceRequests, limit int) *pendings {
@@ -42,9 +48,12 @@ func newPendings(store DeviceRequests, limit int) *pendings {
 
 // enter lets one more request begin, or answers ErrTooMany.
 func (p *pendings) enter(ctx context.Context, address string, now time.Time) error {
-	if known := p.take(address, now); known.refused {
+	host := hostKey(address)
+	known := p.take(host, now)
+	switch {
+	case known.refused, strings.HasSuffix(host, "/64") && known.begun >= 4*p.limit:
 		return ErrTooMany
-	} else if known.left > 0 {
+	case known.left > 0:
 		return nil
 	}
 	live, err := p.store.PendingDeviceRequests(ctx, address, now)
@@ -53,29 +62,35 @@ func (p *pendings) enter(ctx context.Context, address string, now time.Time) err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if live >= p.limit {
-		p.hosts[address] = allowance{refused: true, expires: now.Add(refusalRest)}
+	counted := p.hosts[host] // which others may have used in the meantime
+	if counted.refused = live >= p.limit; counted.refused {
+		counted.left, counted.expires = 0, now.Add(refusalRest)
+		p.hosts[host] = counted
 		return ErrTooMany
 	}
-	p.hosts[address] = allowance{left: quarter(p.limit-live) - 1, expires: now.Add(deviceLife)}
+	counted.left, counted.expires = quarter(p.limit-live)-1, now.Add(deviceLife)
+	p.hosts[host] = counted
 	return nil
 }
 
 // take returns what the host had, and uses up one of it.
-func (p *pendings) take(address string, now time.Time) allowance {
+func (p *pendings) take(host string, now time.Time) allowance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	known, ok := p.hosts[address]
+	known, ok := p.hosts[host]
 	switch {
 	case !ok:
 		p.makeRoom(now)
 		known = allowance{left: quarter(p.limit), expires: now.Add(deviceLife)}
 	case !now.Before(known.expires): // count it anew
-		known = allowance{expires: now.Add(deviceLife)}
+		known.left, known.refused, known.expires = 0, false, now.Add(deviceLife)
+	}
+	if window := windowOf(now); known.window != window {
+		known.begun, known.window = 0, window
 	}
 	rest := known
-	rest.left = max(rest.left-1, 0)
-	p.hosts[address] = rest
+	rest.left, rest.begun = max(rest.left-1, 0), rest.begun+1
+	p.hosts[host] = rest
 	return known
 }
 
