@@ -151,10 +151,10 @@ func (t *Terminal) answer(ctx context.Context, restore func(), read func() (stri
 	defer signal.Stop(signals)
 
 	answers := make(chan answer, 1)
-	go func() {
+	t.reads.Go(func() {
 		text, err := read()
 		answers <- answer{text, err}
-	}()
+	})
 	select {
 	case a := <-answers:
 		return a.text, a.err

@@ -25,7 +25,7 @@ func TestQRFitsBesideTheText_PIL01(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		acme, compact, "https://localhost:3667/cli-auth?code=WDJB-MJHT",
-		"https://console.pipeops.io/cli-auth?code=WDJB-MJHT", "http://localhost:3667/realms/pilot/device?user_code=WDJB-MJHT",
+		"https://console.acme.example/cli-auth?code=WDJB-MJHT", "http://localhost:3667/realms/acme/device?user_code=WDJB-MJHT",
 	} {
 		term := &Terminal{Size: func() (int, int) { return 80, 24 }}
 		lines := fit(t, term, text, 4)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -35,6 +36,8 @@ type Terminal struct {
 	// Size answers the screen's width and height in characters; nil: the terminal is asked, and 80 × 24 is assumed where
 	// it does not say.
 	Size func() (width, height int)
+
+	reads sync.WaitGroup // reads from a terminal that have not returned yet
 }
 
 // The size that is assumed where a terminal does not tell its own.
@@ -110,6 +113,15 @@ func (t *Terminal) Dimensions() (width, height int) {
 	}
 	return assumedWidth, assumedHeight
 }
+
+// Input returns the stream that answers come from, for commands that read it themselves.
+func (t *Terminal) Input() io.Reader { return t.in() }
+
+// Output returns the stream of results.
+func (t *Terminal) Output() io.Writer { return t.out() }
+
+// Errors returns the stream of errors and warnings.
+func (t *Terminal) Errors() io.Writer { return t.errw() }
 
 func (t *Terminal) in() io.Reader {
 	if t.In == nil {

@@ -89,12 +89,15 @@ func sit(t *testing.T) (*Terminal, *person) {
 	p := &person{File: master, news: make(chan struct{}, 1)}
 	var done sync.WaitGroup
 	done.Go(p.read)
+	terminal := &Terminal{In: tty, Out: tty, Err: tty, Env: environ("TERM", "xterm-256color")}
 	t.Cleanup(func() {
+		_, _ = io.WriteString(master, "\n")
+		terminal.reads.Wait() // an abandoned read would put its modes back on whatever terminal gets the number next
 		tty.Close()
 		master.Close()
 		done.Wait()
 	})
-	return &Terminal{In: tty, Out: tty, Err: tty, Env: environ("TERM", "xterm-256color")}, p
+	return terminal, p
 }
 
 func (p *person) types(t *testing.T, text string) {

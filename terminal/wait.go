@@ -49,7 +49,7 @@ func (t *Terminal) turn(ctx context.Context, w Waiting) {
 	marks := []rune(frames)
 	for i := 0; ; i++ {
 		width, _ := t.Dimensions()
-		line := displaywidth.TruncateString(string(marks[i%len(marks)])+" "+w.Line(t.left(w.Until)), max(width-1, 1), "…")
+		line := displaywidth.TruncateString(string(marks[i%len(marks)])+" "+w.Line(t.Left(w.Until)), max(width-1, 1), "…")
 		_, _ = io.WriteString(t.screen(), "\r"+line+"\x1b[K")
 		select {
 		case <-ctx.Done():
@@ -60,9 +60,10 @@ func (t *Terminal) turn(ctx context.Context, w Waiting) {
 	}
 }
 
-func (t *Terminal) left(until time.Time) time.Duration {
+// Left is what remains until a moment, in whole seconds and not below zero; -1 s where the moment is the zero time.
+func (t *Terminal) Left(until time.Time) time.Duration {
 	if until.IsZero() {
-		return -1
+		return -time.Second
 	}
 	return max(until.Sub(t.now()).Round(time.Second), 0)
 }
