@@ -1,0 +1,215 @@
+package console
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/doorward/doorward/authority"
+)
+
+// codeView is the page that asks for a code.
+type codeView struct{ Code string }
+
+// decisionView is the page that asks for a decision.
+type decisionView struct {
+	facts
+	Code    string // in two groups
+	ID      string
+	Request string // sealed, of a login in this browser
+	To      string // where the browser goes afterwards
+	Action  string
+	Token   string
+}
+
+// typedCode reads the code of an address, whatever its capitals: a QR code may have all of them.
+func typedCode(r *http.Request) string {
+	if code := r.PathValue("code"); code != "" {
+		return code
+	}
+	for name, values := range r.URL.Query() {
+		if name = strings.ToLower(name); (name == "code" || name == "user_code") && values[0] != "" {
+			return values[0]
+		}
+	}
+	return ""
+}
+
+// showDevice asks for a code or, where the address brought one, for the decision. Looking a code up counts as a guess;
+// nothing else changes, so that a scanner of links does no harm (SEC-080).
+func (c *Console) showDevice(w http.ResponseWriter, r *http.Request, v visit) {
+	typed := typedCode(r)
+	if typed == "" {
+		c.askCode(w, r, v, codeView{}, http.StatusOK, "")
+		return
+	}
+	guesser := authority.Guesser{PersonID: v.Person.ID, Address: c.Address(r)}
+	request, err := c.Authority.Devices.Lookup(r.Context(), typed, guesser)
+	if err != nil {
+		c.refuseCode(w, r, v, typed, err)
+		return
+	}
+	client, err := c.client(r.Context(), request.ClientID)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	now := c.Now()
+	c.render(w, r, http.StatusOK, "decide", view{
+		Title: "Approve a login", Person: &v, Return: PathDevice + "?" + url.Values{"code": {request.UserCode}}.Encode(),
+		Body: decisionView{
+			facts: factsOf(client, request.Scope, request.Origin, request.Created, now, c.Address(r)),
+			Code:  authority.FormatUserCode(request.UserCode), ID: request.ID, Action: PathDevice, Token: v.Token(request.ID),
+		},
+	})
+}
+
+func (c *Console) askCode(w http.ResponseWriter, r *http.Request, v visit, body codeView, status int, alert string) {
+	c.render(w, r, status, "code", view{Title: "Enter the code", Alert: alert, Person: &v, Return: PathDevice, Body: body})
+}
+
+// refuseCode says the same of unknown, expired, used and decided codes (SEC-105).
+func (c *Console) refuseCode(w http.ResponseWriter, r *http.Request, v visit, typed string, err error) {
+	switch body := (codeView{Code: cut(typed, 32)}); {
+	case isUnknown(err):
+		c.askCode(w, r, v, body, http.StatusNotFound, saidCode)
+	case errors.Is(err, authority.ErrTooMany):
+		retryAfter(w, problemOf(err))
+		c.askCode(w, r, v, codeView{}, http.StatusTooManyRequests, saidGuesses)
+	default:
+		c.fail(w, r, err)
+	}
+}
+
+// client returns an application that may still sign people in.
+func (c *Console) client(ctx context.Context, id string) (authority.Client, error) {
+	client, err := c.Authority.Registry.Client(ctx, id)
+	if errors.Is(err, authority.ErrUnknown) || err == nil && client.Disabled {
+		return authority.Client{}, errClient
+	}
+	return client, err
+}
+
+// decide takes the person's yes or no. The form names the request by its id and by its code: only who had the code on the
+// page can decide.
+func (c *Console) decide(w http.ResponseWriter, r *http.Request, v visit) {
+	ctx, id, decision := r.Context(), r.PostForm.Get("id"), r.PostForm.Get("decision")
+	if !v.genuine(r, id) {
+		c.fail(w, r, errForged)
+		return
+	}
+	request, err := c.Authority.Devices.Get(ctx, id)
+	code := authority.NormalizeUserCode(r.PostForm.Get("code"))
+	if isUnknown(err) || err == nil && subtle.ConstantTimeCompare([]byte(code), []byte(request.UserCode)) != 1 {
+		c.refuseCode(w, r, v, code, authority.ErrUnknown)
+		return
+	}
+	if err == nil {
+		err = c.take(ctx, request, v, decision, c.Address(r))
+	}
+	switch {
+	case errors.Is(err, authority.ErrExpired):
+		c.refuseCode(w, r, v, code, authority.ErrUnknown)
+	case err != nil && !errors.Is(err, authority.ErrUsed):
+		c.fail(w, r, err)
+	default: // of two decisions one has won, and both read which
+		see(w, pathResult+"?"+url.Values{"id": {id}, "asked": {decision}}.Encode())
+	}
+}
+
+func (c *Console) take(ctx context.Context, request authority.DeviceRequest, v visit, decision, address string) error {
+	switch decision {
+	case "approve":
+		if _, err := c.client(ctx, request.ClientID); err != nil {
+			return err
+		}
+		_, err := c.Authority.Devices.Approve(ctx, request.ID, v.approval(c, address))
+		return err
+	case "deny":
+		_, err := c.Authority.Devices.Deny(ctx, request.ID, v.Person.ID, address)
+		return err
+	}
+	return errForm
+}
+
+// approval is this person's yes, to all that was asked for.
+func (v visit) approval(c *Console, address string) authority.Approval {
+	return authority.Approval{
+		PersonID: v.Person.ID, Methods: v.Methods, AuthTime: v.At, At: c.Now(), Address: address,
+	}
+}
+
+// resultView is the page after a decision.
+type resultView struct {
+	Application, Machine string
+	Text                 string
+	ID, Token            string // for "This was not me"; "" : there is nothing to take back
+}
+
+// showResult says what became of a login that this person decided.
+func (c *Console) showResult(w http.ResponseWriter, r *http.Request, v visit) {
+	id := r.FormValue("id")
+	request, err := c.Authority.Devices.Get(r.Context(), id)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	approved := request.State == authority.DeviceApproved || request.State == authority.DeviceRedeemed
+	if !approved && request.State != authority.DeviceDenied || approved && request.Approval.PersonID != v.Person.ID {
+		c.fail(w, r, authority.ErrUnknown) // undecided, or not theirs to know
+		return
+	}
+	if approved && c.ended(r.Context(), request.FamilyID) {
+		approved = false
+	}
+	page := view{Title: "The login was denied", Person: &v}
+	body := resultView{Text: "Nothing is signed in, and the terminal has been told. You can close this window."}
+	switch asked := r.FormValue("asked"); {
+	case approved && asked == "deny":
+		page.Alert = "It had been approved before you pressed Deny. Press “This was not me” to take that back."
+	case !approved && asked == "approve":
+		page.Alert = "It had been denied before you pressed Approve. Start again in your terminal if you want to sign in."
+	}
+	if approved {
+		page.Title = "You approved the login"
+		body.Text = "Go back to your terminal; it goes on by itself. You can close this window."
+		body.Application, body.Machine = shown(request.ClientID), shown(request.Origin.Machine)
+		if client, err := c.client(r.Context(), request.ClientID); err == nil {
+			body.Application = nameOf(client)
+		}
+		body.ID, body.Token = id, v.Token(pathDisown+id)
+	}
+	c.render(w, r, http.StatusOK, "result", func() view { page.Body = body; return page }())
+}
+
+// ended reports whether what came of a login is over already.
+func (c *Console) ended(ctx context.Context, familyID string) bool {
+	if familyID == "" {
+		return false
+	}
+	family, err := c.Authority.Sessions.Get(ctx, familyID)
+	return err == nil && !family.Ended.IsZero()
+}
+
+// disown is "This was not me": the approval is taken back, or what came of it ends everywhere.
+func (c *Console) disown(w http.ResponseWriter, r *http.Request, v visit) {
+	id := r.PostForm.Get("id")
+	if !v.genuine(r, pathDisown+id) {
+		c.fail(w, r, errForged)
+		return
+	}
+	if err := c.Authority.Devices.Disown(r.Context(), id, v.Person.ID, c.Address(r)); err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	c.render(w, r, http.StatusOK, "message", view{
+		Title: "It was ended", Person: &v, Body: message{
+			Text: "Whoever has that terminal is not signed in as you any more. If somebody sent you the code or the link, " +
+				"tell whoever looks after security in your organisation.",
+			Next: PathApplications, NextName: "See what else is signed in",
+		},
+	})
+}

@@ -1,0 +1,197 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed assets/console.css
+var styleSheet string
+
+//go:embed assets/icon.svg
+var icon []byte
+
+// pages are the templates and files that a console serves.
+type pages struct {
+	templates map[string]*template.Template
+	assets    map[string]asset // by name
+	brand     brandView
+}
+
+type asset struct {
+	kind string
+	body []byte
+}
+
+// brandView is the operator's part of a page.
+type brandView struct{ Name, Logo, Icon, Style string }
+
+// view is what every page shows. Body is the page's own.
+type view struct {
+	Title  string
+	Alert  string // why what was asked was not done
+	Status string // what was done
+	Wide   bool
+	Person *visit // who is signed in, where the page is to say so
+	Return string // where to come back to after a change of person
+	Brand  brandView
+	Body   any
+
+	leadsTo string // a redirect URI that the page's form may end at
+}
+
+// parsePages makes the pages for a brand; a fault in a template is a fault of the build and panics.
+func parsePages(brand Brand) pages {
+	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{"moment": moment, "day": day}).
+		ParseFS(pageFiles, "pages/layout.html"))
+	p := pages{templates: make(map[string]*template.Template), assets: make(map[string]asset)}
+	files, err := pageFiles.ReadDir("pages")
+	if err != nil {
+		panic(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file.Name(), ".html")
+		p.templates[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+file.Name()))
+	}
+	p.brand = brandView{
+		Name:  brand.Name,
+		Icon:  p.add("icon", ".svg", "image/svg+xml", icon),
+		Style: p.add("console", ".css", "text/css; charset=utf-8", []byte(styleSheet+accent(brand.Accent))),
+	}
+	if kind := picture(brand.Logo); kind != "" {
+		p.brand.Logo = p.add("logo", "", kind, brand.Logo)
+	}
+	return p
+}
+
+// add keeps a file under a name that changes with its content, so that browsers may keep it for good.
+func (p *pages) add(name, extension, kind string, body []byte) string {
+	sum := sha256.Sum256(body)
+	name += "-" + hex.EncodeToString(sum[:8]) + extension
+	p.assets[name] = asset{kind, body}
+	return "/assets/" + name
+}
+
+// picture tells what kind of picture it is; "" where it is none.
+func picture(body []byte) string {
+	switch kind := http.DetectContentType(body); {
+	case kind == "image/png", kind == "image/jpeg", kind == "image/webp":
+		return kind
+	case bytes.Contains(body[:min(len(body), 512)], []byte("<svg")):
+		return "image/svg+xml"
+	}
+	return ""
+}
+
+var colour = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+// accent is the operator's colour as a rule, with black or white on it, whichever can be read better (WCAG 2.2, 1.4.3).
+func accent(value string) string {
+	if !colour.MatchString(value) {
+		return ""
+	}
+	number, _ := strconv.ParseUint(value[1:], 16, 32) // the pattern allows nothing else
+	on := "#ffffff"
+	if luminance(uint32(number)) > 0.179 {
+		on = "#000000"
+	}
+	return fmt.Sprintf("\n:root{--accent:%s;--on-accent:%s}\n", value, on)
+}
+
+// luminance is the relative luminance of an sRGB colour; the square stands for the curve, near enough to choose by.
+func luminance(rgb uint32) float64 {
+	channel := func(shift uint) float64 {
+		c := float64(rgb>>shift&0xff) / 255
+		return c * c
+	}
+	return 0.2126*channel(16) + 0.7152*channel(8) + 0.0722*channel(0)
+}
+
+// render writes a page. It is made in full before the first byte leaves, so that a fault cannot cut it short.
+func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
+	v.Brand = c.pages.brand
+	var body bytes.Buffer
+	if err := c.pages.templates[name].Execute(&body, v); err != nil {
+		c.Log.ErrorContext(r.Context(), "a page could not be made", "page", name, "error", err)
+		http.Error(w, "This page could not be made. Nothing was changed; try again.", http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", policy(v.leadsTo))
+	header.Set("Cache-Control", "no-store")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // a browser that has gone needs no answer
+}
+
+// policy is the content security policy of a page. Browsers hold the redirect after a form to form-action too, so that
+// the page of a login names the program that it leads back to (SEC-206).
+func policy(leadsTo string) string {
+	form := "'self'"
+	if source := originOf(leadsTo); source != "" {
+		form += " " + source
+	}
+	return "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; " +
+		"frame-ancestors 'none'; form-action " + form
+}
+
+// originOf is the source expression of CSP 3 for a redirect URI. It knows no IPv6 literals (section 2.3.1), so for those,
+// and for schemes without hosts, the scheme has to do.
+func originOf(uri string) string {
+	parsed, err := url.Parse(uri)
+	if err != nil || parsed.Scheme == "" {
+		return ""
+	}
+	unfit := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune(".:-", c)
+	}
+	if web := parsed.Scheme == "http" || parsed.Scheme == "https"; !web || parsed.Host == "" || strings.ContainsFunc(parsed.Host, unfit) {
+		return parsed.Scheme + ":"
+	}
+	return parsed.Scheme + "://" + parsed.Host
+}
+
+// asset serves the style sheet and the operator's logo. Their names change with their content.
+func (c *Console) asset(w http.ResponseWriter, r *http.Request) {
+	file, found := c.pages.assets[r.PathValue("name")]
+	if !found {
+		c.fail(w, r, authority.ErrUnknown)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", file.kind)
+	header.Set("Content-Security-Policy", "default-src 'none'; sandbox") // a logo may be SVG
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file.body))
+}
+
+// see sends the browser on with a GET, whatever it came with (SEC-023).
+func see(w http.ResponseWriter, location string) {
+	header := w.Header()
+	header.Set("Location", location)
+	header.Set("Cache-Control", "no-store")
+	header.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(http.StatusSeeOther)
+}

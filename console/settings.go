@@ -1,0 +1,106 @@
+package console
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+)
+
+// application is one line of the list: what one machine holds.
+type application struct {
+	ID       string
+	Name     string
+	Machine  string // as it says
+	How      string
+	From     string
+	Last     string // the address it was last used from
+	Since    time.Time
+	Used     time.Time
+	UsedAgo  string
+	Ends     time.Time
+	ByOthers bool // an administrator issued it
+}
+
+// showApplications lists what this person's programs are signed in to, the last used first.
+func (c *Console) showApplications(w http.ResponseWriter, r *http.Request, v visit) {
+	families, err := c.Authority.Sessions.Of(r.Context(), v.Person.ID)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	applications := make([]application, 0, len(families))
+	for _, family := range families {
+		applications = append(applications, c.application(r, family))
+	}
+	page := view{Title: "Authorized Applications", Wide: true, Person: &v, Body: applications}
+	if r.FormValue("revoked") != "" {
+		page.Status = "It was revoked. That program has to sign in again."
+	}
+	c.render(w, r, http.StatusOK, "applications", page)
+}
+
+func (c *Console) application(r *http.Request, family authority.Family) application {
+	name := shown(family.ClientID)
+	if client, err := c.client(r.Context(), family.ClientID); err == nil {
+		name = nameOf(client)
+	}
+	line := application{
+		ID: family.ID, Name: name, Machine: shown(family.Origin.Machine), How: ways[family.How], From: shown(family.Origin.Address),
+		Last: shown(family.LastAddress), Since: family.Created, Used: family.LastUsed, Ends: family.Ends,
+		ByOthers: family.IssuedBy != "" && family.IssuedBy != family.PersonID,
+	}
+	if line.Used.Before(line.Since) {
+		line.Used = line.Since
+	}
+	line.UsedAgo = ago(c.Now().Sub(line.Used))
+	return line
+}
+
+// ways are how a login began, for people; others read as the plain list does.
+var ways = map[string]string{
+	"browser": "with the browser", "device": "with a code", "password": "with a password", "api key": "with an API key",
+	"token": "with a ready token",
+}
+
+// askRevoke asks once, in words.
+func (c *Console) askRevoke(w http.ResponseWriter, r *http.Request, v visit) {
+	family, err := c.own(r, v, r.FormValue("session"))
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	c.render(w, r, http.StatusOK, "revoke", view{
+		Title: "Revoke this login", Person: &v, Body: struct {
+			application
+			Token string
+		}{c.application(r, family), v.Token(pathRevoke + family.ID)},
+	})
+}
+
+// revoke ends what one machine holds.
+func (c *Console) revoke(w http.ResponseWriter, r *http.Request, v visit) {
+	id := r.PostForm.Get("session")
+	if !v.genuine(r, pathRevoke+id) {
+		c.fail(w, r, errForged)
+		return
+	}
+	family, err := c.own(r, v, id)
+	if err == nil {
+		err = c.Authority.Sessions.End(r.Context(), family.ID, v.Person.ID, "revoked", c.Address(r))
+	}
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	see(w, PathApplications+"?revoked=1")
+}
+
+// own returns one of this person's families; somebody else's is as unknown as none.
+func (c *Console) own(r *http.Request, v visit, id string) (authority.Family, error) {
+	family, err := c.Authority.Sessions.Get(r.Context(), id)
+	if err == nil && family.PersonID != v.Person.ID {
+		err = authority.ErrUnknown
+	}
+	return family, err
+}
