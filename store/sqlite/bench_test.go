@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 	"github.com/doorward/doorward/store/storetest"
 )
 
@@ -53,7 +54,7 @@ func BenchmarkAddDeviceRequest(b *testing.B) {
 
 func fill(tb testing.TB, s *Store, machines int) {
 	tb.Helper()
-	err := s.change(tb.Context(), func(w *writer) error {
+	err := s.engine.Change(tb.Context(), func(w *engine.Writer) error {
 		for n := range machines {
 			f := machine(fmt.Sprintf("family-%08d", n))
 			if err := s.nouns.families.add(w, &f); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 func deviceRequests() table[authority.DeviceRequest] {
@@ -25,14 +26,14 @@ func deviceRequests() table[authority.DeviceRequest] {
 
 // AddDeviceRequest implements authority.DeviceRequests. A request that has expired at the new one's Created makes way.
 func (s *Store) AddDeviceRequest(ctx context.Context, request authority.DeviceRequest) error {
-	return s.change(ctx, func(w *writer) error {
+	return s.engine.Change(ctx, func(w *engine.Writer) error {
 		err := s.nouns.requests.add(w, &request)
 		if !errors.Is(err, authority.ErrTaken) {
 			return err
 		}
-		if _, err := w.exec("DELETE FROM device_requests WHERE user_code = $1 AND expires <= $2",
+		if _, err := w.Exec("DELETE FROM device_requests WHERE user_code = $1 AND expires <= $2",
 			request.UserCode, micros(request.Created)); err != nil {
-			return unavailable(err)
+			return engine.Unavailable(err)
 		}
 		return s.nouns.requests.add(w, &request)
 	})
@@ -58,7 +59,7 @@ func (s *Store) ChangeDeviceRequest(
 // PendingDeviceRequests implements authority.DeviceRequests.
 func (s *Store) PendingDeviceRequests(ctx context.Context, address string, now time.Time) (int, error) {
 	var pending int
-	err := s.get(ctx, "SELECT count(*) FROM device_requests WHERE address = $1 AND state = 'pending' AND expires > $2",
+	err := s.engine.Get(ctx, "SELECT count(*) FROM device_requests WHERE address = $1 AND state = 'pending' AND expires > $2",
 		[]any{address, micros(now)}, &pending)
 	return pending, err
 }

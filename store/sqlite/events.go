@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 const eventColumns = "id, at, kind, person_id, actor, client_id, family_id, address, machine, detail"
@@ -14,25 +15,25 @@ func eventFields(e *authority.Event) []any {
 	}
 }
 
-func (w *writer) event(e authority.Event) error {
+func addEvent(w *engine.Writer, e authority.Event) error {
 	args, err := values(eventFields(&e))
 	if err != nil {
 		return err
 	}
-	_, err = w.exec("INSERT INTO events ("+eventColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", args...)
-	return unavailable(err)
+	_, err = w.Exec("INSERT INTO events ("+eventColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", args...)
+	return engine.Unavailable(err)
 }
 
 // AddEvents implements authority.Events: all of them or none.
 func (s *Store) AddEvents(ctx context.Context, events ...authority.Event) error {
-	return s.change(ctx, func(w *writer) error { return w.after(authority.After{Events: events}) })
+	return s.engine.Change(ctx, func(w *engine.Writer) error { return s.after(w, authority.After{Events: events}) })
 }
 
 // ListEvents implements authority.Events; of those at the same time the one told last comes first.
 func (s *Store) ListEvents(ctx context.Context, filter authority.EventFilter) ([]authority.Event, error) {
 	text, args := chosen(filter)
 	var events []authority.Event
-	err := s.each(ctx, text, args, func(scan func(...any) error) error {
+	err := s.engine.Each(ctx, text, args, func(scan func(...any) error) error {
 		var e authority.Event
 		if err := scan(eventFields(&e)...); err != nil {
 			return err

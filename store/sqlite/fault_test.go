@@ -200,7 +200,7 @@ func whole(t *testing.T, s *Store, kept map[string]int64) {
 		}
 	}
 	var found string
-	if err := s.get(t.Context(), "PRAGMA integrity_check", nil, &found); err != nil || found != "ok" {
+	if err := s.engine.Get(t.Context(), "PRAGMA integrity_check", nil, &found); err != nil || found != "ok" {
 		t.Fatalf("integrity_check: %s, %v", found, err)
 	}
 }

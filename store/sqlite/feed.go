@@ -5,58 +5,52 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 // NewsSince implements authority.Feed. It is one statement, and the only one that Statements counts as catchUp.
 func (s *Store) NewsSince(ctx context.Context, since, now time.Time) (authority.News, error) {
 	var news authority.News
-	statement, err := s.statement(ctx, `
+	err := s.engine.CatchUp(ctx, `
 		SELECT '', id, state, NULL, decided, expires FROM device_requests
 			WHERE decided IS NOT NULL AND decided >= $1 AND expires > $2
-		UNION ALL SELECT kind, id, '', before_, made, expires FROM marks WHERE made >= $1 AND expires > $2`)
+		UNION ALL SELECT kind, id, '', before_, made, expires FROM marks WHERE made >= $1 AND expires > $2`,
+		[]any{micros(since), micros(now)}, func(scan func(...any) error) error {
+			var m authority.Mark
+			var state authority.DeviceState
+			if err := scan((*string)(&m.Kind), &m.ID, (*string)(&state), moment{&m.Before}, moment{&m.Made},
+				moment{&m.Expires}); err != nil {
+				return err
+			}
+			if m.Kind != "" {
+				news.Marks = append(news.Marks, m)
+			} else {
+				news.Decisions = append(news.Decisions,
+					authority.Decision{ID: m.ID, State: state, Decided: m.Made, Expires: m.Expires})
+			}
+			return nil
+		})
 	if err != nil {
-		return news, err
-	}
-	s.catchUps.Add(1)
-	rows, err := statement.QueryContext(ctx, micros(since), micros(now))
-	if err != nil {
-		return news, unavailable(err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var m authority.Mark
-		var state string
-		if err := rows.Scan((*string)(&m.Kind), &m.ID, &state, moment{&m.Before}, moment{&m.Made}, moment{&m.Expires}); err != nil {
-			return authority.News{}, unavailable(err)
-		}
-		if m.Kind != "" {
-			news.Marks = append(news.Marks, m)
-			continue
-		}
-		news.Decisions = append(news.Decisions,
-			authority.Decision{ID: m.ID, State: authority.DeviceState(state), Decided: m.Made, Expires: m.Expires})
-	}
-	if err := rows.Err(); err != nil {
-		return authority.News{}, unavailable(err)
+		return authority.News{}, err
 	}
 	return news, nil
 }
 
 // AddMarks implements authority.Feed.
 func (s *Store) AddMarks(ctx context.Context, after authority.After) error {
-	return s.change(ctx, func(w *writer) error { return w.after(after) })
+	return s.engine.Change(ctx, func(w *engine.Writer) error { return s.after(w, after) })
 }
 
-// mark stores a mark. A second one for the same thing never takes back what the first said: the later times win.
-func (w *writer) mark(m authority.Mark) error {
+// addMark stores a mark. A second one for the same thing never takes back what the first said: the later times win.
+func addMark(w *engine.Writer, m authority.Mark) error {
 	args, err := values([]any{(*string)(&m.Kind), &m.ID, moment{&m.Before}, moment{&m.Made}, moment{&m.Expires}})
 	if err != nil {
 		return err
 	}
-	_, err = w.exec(`INSERT INTO marks (kind, id, before_, made, expires) VALUES ($1, $2, $3, $4, $5)
+	_, err = w.Exec(`INSERT INTO marks (kind, id, before_, made, expires) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (kind, id) DO UPDATE SET
 			before_ = CASE WHEN marks.before_ > excluded.before_ THEN marks.before_ ELSE excluded.before_ END,
 			made = CASE WHEN marks.made > excluded.made THEN marks.made ELSE excluded.made END,
 			expires = CASE WHEN marks.expires > excluded.expires THEN marks.expires ELSE excluded.expires END`, args...)
-	return unavailable(err)
+	return engine.Unavailable(err)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 func organisations() table[identity.Organisation] {
@@ -29,22 +30,22 @@ func (s *Store) ListOrganisations(ctx context.Context, after string, limit int) 
 
 // SetMember implements identity.Organisations. Who is a member keeps the time of joining.
 func (s *Store) SetMember(ctx context.Context, organisationID, personID string, role identity.Role, joined time.Time) error {
-	return s.change(ctx, func(w *writer) error {
+	return s.engine.Change(ctx, func(w *engine.Writer) error {
 		at, err := moment{&joined}.Value()
 		if err != nil {
 			return err
 		}
-		_, err = w.exec(`INSERT INTO memberships (organisation_id, person_id, role, joined) VALUES ($1, $2, $3, $4)
+		_, err = w.Exec(`INSERT INTO memberships (organisation_id, person_id, role, joined) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (person_id, organisation_id) DO UPDATE SET role = excluded.role`,
 			organisationID, personID, string(role), at)
-		return refused(err, identity.ErrTaken, identity.ErrUnknown)
+		return engine.Refused(err, identity.ErrTaken, identity.ErrUnknown)
 	})
 }
 
 // Memberships implements identity.Organisations.
 func (s *Store) Memberships(ctx context.Context, personID string) ([]identity.Membership, error) {
 	var memberships []identity.Membership
-	err := s.each(ctx, `SELECT m.person_id, m.role, m.joined, o.id, o.name, o.short, o.creator, o.created
+	err := s.engine.Each(ctx, `SELECT m.person_id, m.role, m.joined, o.id, o.name, o.short, o.creator, o.created
 		FROM memberships m JOIN organisations o ON o.id = m.organisation_id
 		WHERE m.person_id = $1 ORDER BY m.joined, o.id`, []any{personID}, func(scan func(...any) error) error {
 		var m identity.Membership

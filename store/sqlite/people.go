@@ -8,6 +8,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 func people() table[identity.Person] {
@@ -37,9 +38,9 @@ func (c canonical) Scan(any) error { return nil }
 
 // free answers ErrTaken where a name of the person is somebody else's user name or e-mail address: whoever signs in with
 // a name must be one person.
-func (w *writer) free(p *identity.Person) error {
+func free(w *engine.Writer, p *identity.Person) error {
 	var other string
-	err := w.get("SELECT id FROM people WHERE id <> $1 AND (username_key IN ($2, $3) OR email_key IN ($2, $3)) LIMIT 1",
+	err := w.Get("SELECT id FROM people WHERE id <> $1 AND (username_key IN ($2, $3) OR email_key IN ($2, $3)) LIMIT 1",
 		[]any{p.ID, identity.Canonical(p.Username), identity.Canonical(p.Email)}, &other)
 	switch {
 	case err == nil:
@@ -47,19 +48,19 @@ func (w *writer) free(p *identity.Person) error {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
 	}
-	return unavailable(err)
+	return engine.Unavailable(err)
 }
 
-func (w *writer) addPerson(p *identity.Person) error {
-	if err := w.free(p); err != nil {
+func (s *Store) addPerson(w *engine.Writer, p *identity.Person) error {
+	if err := free(w, p); err != nil {
 		return err
 	}
-	return w.store.nouns.people.add(w, p)
+	return s.nouns.people.add(w, p)
 }
 
 // AddPerson implements identity.People.
 func (s *Store) AddPerson(ctx context.Context, person identity.Person) error {
-	return s.change(ctx, func(w *writer) error { return w.addPerson(&person) })
+	return s.engine.Change(ctx, func(w *engine.Writer) error { return s.addPerson(w, &person) })
 }
 
 // Person implements identity.People.
@@ -74,16 +75,14 @@ func (s *Store) PersonByName(ctx context.Context, name string) (identity.Person,
 
 // ChangePerson implements identity.People. A new name that is somebody else's is ErrTaken.
 func (s *Store) ChangePerson(ctx context.Context, id string, change func(*identity.Person) error) (identity.Person, error) {
-	var w *writer
 	var saved identity.Person
-	err := s.change(ctx, func(writing *writer) (err error) {
-		w = writing
-		saved, err = s.nouns.people.change(w, id, func(p *identity.Person) (authority.After, error) {
+	err := s.engine.Change(ctx, func(w *engine.Writer) (err error) {
+		saved, _, err = s.nouns.people.change(w, id, func(p *identity.Person) (authority.After, error) {
 			if err := change(p); err != nil {
 				return authority.After{}, err
 			}
 			p.ID = id
-			return authority.After{}, w.free(p)
+			return authority.After{}, free(w, p)
 		})
 		return err
 	})
@@ -100,12 +99,12 @@ func (s *Store) RemovePerson(ctx context.Context, id string) error {
 
 // remove deletes the row of id and does what else belongs to that.
 func (s *Store) remove(ctx context.Context, text, id string, unknown error, after authority.After) error {
-	return s.change(ctx, func(w *writer) error {
-		touched, err := w.exec(text, id)
-		if err := must(touched, unavailable(err), unknown); err != nil {
+	return s.engine.Change(ctx, func(w *engine.Writer) error {
+		touched, err := w.Exec(text, id)
+		if err := must(touched, engine.Unavailable(err), unknown); err != nil {
 			return err
 		}
-		return w.after(after)
+		return s.after(w, after)
 	})
 }
 

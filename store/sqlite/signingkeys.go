@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 func signingKeys() table[authority.SigningKey] {
@@ -23,11 +24,11 @@ func (s *Store) ListSigningKeys(ctx context.Context) ([]authority.SigningKey, er
 
 // AddSigningKey implements authority.SigningKeys; an id that is in use is ErrTaken.
 func (s *Store) AddSigningKey(ctx context.Context, key authority.SigningKey, notAfter time.Time) error {
-	return s.change(ctx, func(w *writer) error {
+	return s.engine.Change(ctx, func(w *engine.Writer) error {
 		var others int
-		if err := w.get("SELECT count(*) FROM signing_keys WHERE alg = $1 AND signs >= $2",
+		if err := w.Get("SELECT count(*) FROM signing_keys WHERE alg = $1 AND signs >= $2",
 			[]any{string(key.Alg), micros(notAfter)}, &others); err != nil {
-			return unavailable(err)
+			return engine.Unavailable(err)
 		}
 		if others > 0 {
 			return authority.ErrConflict

@@ -6,6 +6,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 func signIns() table[identity.SignIn] {
@@ -41,9 +42,9 @@ func (s *Store) SignIn(ctx context.Context, id string) (identity.SignIn, error) 
 
 // RenewSignIn implements identity.SignIns.
 func (s *Store) RenewSignIn(ctx context.Context, old string, renewed identity.SignIn) error {
-	return s.change(ctx, func(w *writer) error {
-		touched, err := w.exec("DELETE FROM sign_ins WHERE id = $1 AND expires > $2", old, s.now())
-		if err := must(touched, unavailable(err), identity.ErrUnknown); err != nil {
+	return s.engine.Change(ctx, func(w *engine.Writer) error {
+		touched, err := w.Exec("DELETE FROM sign_ins WHERE id = $1 AND expires > $2", old, s.now())
+		if err := must(touched, engine.Unavailable(err), identity.ErrUnknown); err != nil {
 			return err
 		}
 		return s.nouns.signIns.add(w, &renewed)
@@ -72,20 +73,20 @@ func (s *Store) Invitation(ctx context.Context, id string) (identity.Invitation,
 
 // AcceptInvitation implements identity.Invitations.
 func (s *Store) AcceptInvitation(ctx context.Context, id string, person identity.Person) error {
-	return s.change(ctx, func(w *writer) error {
-		touched, err := w.exec("DELETE FROM invitations WHERE id = $1 AND expires > $2", id, s.now())
-		if err := must(touched, unavailable(err), identity.ErrUnknown); err != nil {
+	return s.engine.Change(ctx, func(w *engine.Writer) error {
+		touched, err := w.Exec("DELETE FROM invitations WHERE id = $1 AND expires > $2", id, s.now())
+		if err := must(touched, engine.Unavailable(err), identity.ErrUnknown); err != nil {
 			return err
 		}
-		return w.addPerson(&person)
+		return s.addPerson(w, &person)
 	})
 }
 
 // CountAttempt implements identity.Attempts.
 func (s *Store) CountAttempt(ctx context.Context, key string, now time.Time, window time.Duration) (int, error) {
 	var tries int
-	err := s.change(ctx, func(w *writer) error {
-		return unavailable(w.get(`INSERT INTO attempts (id, tries, first, expires) VALUES ($1, 1, $2, $3)
+	err := s.engine.Change(ctx, func(w *engine.Writer) error {
+		return engine.Unavailable(w.Get(`INSERT INTO attempts (id, tries, first, expires) VALUES ($1, 1, $2, $3)
 			ON CONFLICT (id) DO UPDATE SET
 				tries = CASE WHEN attempts.first < $4 THEN 1 ELSE attempts.tries + 1 END,
 				expires = CASE WHEN attempts.first < $4 THEN excluded.expires ELSE attempts.expires END,

@@ -7,17 +7,14 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
+	"embed"
+	"io/fs"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 // Config says where the store is. Only Path must be set.
@@ -33,21 +30,23 @@ type Config struct {
 	Now func() time.Time
 }
 
+// ErrInUse says that another server has the file open, and ErrDamaged that the file is not, or no longer, a database; its
+// message tells how to restore it.
+var (
+	ErrInUse   = engine.ErrInUse
+	ErrDamaged = engine.ErrDamaged
+)
+
+// migrations only ever go forward: a file here is never changed once it was released.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
 // Store keeps everything in one file. Its methods may be called by many at once.
 type Store struct {
 	config Config
-	lock   *flock.Flock
+	engine *engine.Engine
 	nouns  nouns
-
-	read     *sql.DB
-	prepared sync.Map // text of a reading statement → *sql.Stmt
-
-	write  *sql.DB
-	writer *writer
-
-	statements, catchUps atomic.Uint64
-	closing              sync.Once
-	closed               error
 }
 
 // The store is every noun.
@@ -79,144 +78,58 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	path, lock, err := take(config.Path)
+	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	config.Path = path
-	s := &Store{config: config, lock: lock, nouns: newNouns()}
-	if err := s.start(ctx); err != nil {
-		_ = s.release()
+	s := &Store{config: config, nouns: newNouns()}
+	s.engine, err = engine.Open(ctx, engine.Config{
+		Path: config.Path, Readers: config.Readers, Log: config.Log, Migrations: files, Sweep: s.sweep, SweepEvery: sweepEvery,
+	})
+	if err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// start connects, checks and migrates, in this order, and lets the writer run.
-func (s *Store) start(ctx context.Context) (err error) {
-	if s.write, err = connect(s.config.Path, writing()); err != nil {
-		return err
-	}
-	s.write.SetMaxOpenConns(1)
-	if err := check(ctx, s.write, s.config.Path); err != nil {
-		return err
-	}
-	if err := migrate(ctx, s.write); err != nil {
-		return damaged(s.config.Path, fmt.Errorf("sqlite: the tables could not be brought up to date: %w", err))
-	}
-	if s.read, err = connect(s.config.Path, reading()); err != nil {
-		return err
-	}
-	s.read.SetMaxOpenConns(s.config.Readers)
-	s.read.SetMaxIdleConns(s.config.Readers)
-	conn, err := s.write.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	s.writer = newWriter(s, conn)
-	go s.writer.loop()
-	return nil
-}
-
 // Close lets the changes that have begun end, refuses further ones and gives the file back. After a failure (Failed) it
 // leaves the connections open until the process ends: closing the last one would try the failed fsync again.
-func (s *Store) Close() error {
-	s.closing.Do(func() {
-		close(s.writer.closed)
-		<-s.writer.stopped
-		select {
-		case <-s.writer.failed:
-			s.closed = s.lock.Close()
-		default:
-			s.writer.close()
-			s.closed = s.release()
-		}
-	})
-	return s.closed
-}
-
-// release gives back whatever start has taken. The writing connection goes last: it empties the WAL into the database.
-func (s *Store) release() error {
-	var first error
-	if s.read != nil {
-		s.prepared.Range(func(_, statement any) bool {
-			_ = statement.(*sql.Stmt).Close()
-			return true
-		})
-		first = s.read.Close()
-	}
-	if s.write != nil {
-		if err := s.write.Close(); first == nil {
-			first = err
-		}
-	}
-	if err := s.lock.Close(); first == nil {
-		first = err
-	}
-	return first
-}
+func (s *Store) Close() error { return s.engine.Close() }
 
 // Failed is closed when the disk has refused to keep what was written (fsync failed) or the file turned out damaged. From
 // then on every change answers ErrUnavailable; the server is to say so and exit, since only a new process reads what
 // the disk really holds.
-func (s *Store) Failed() <-chan struct{} { return s.writer.failed }
+func (s *Store) Failed() <-chan struct{} { return s.engine.Failed() }
 
 // Ready reports whether the store answers: nil, or ErrUnavailable. A full disk leaves it ready, since it still reads.
-func (s *Store) Ready(ctx context.Context) error {
-	select {
-	case <-s.writer.failed:
-		return errFailed
-	default:
-	}
-	var one int
-	return s.get(ctx, "SELECT 1", nil, &one)
-}
+func (s *Store) Ready(ctx context.Context) error { return s.engine.Ready(ctx) }
 
-// Statements returns how many statements the store has run since Open: all of them but those of NewsSince, and those.
-func (s *Store) Statements() (all, catchUp uint64) { return s.statements.Load(), s.catchUps.Load() }
+// Statements returns how many statements the store has run since Open, BEGIN and COMMIT among them: all of them but those of
+// NewsSince, and those.
+func (s *Store) Statements() (all, catchUp uint64) { return s.engine.Statements() }
 
-// get reads one row; sql.ErrNoRows where there is none, ErrUnavailable where it cannot be read.
-func (s *Store) get(ctx context.Context, text string, args []any, into ...any) error {
-	statement, err := s.statement(ctx, text)
-	if err != nil {
-		return err
-	}
-	s.statements.Add(1)
-	return unavailable(statement.QueryRowContext(ctx, args...).Scan(into...))
-}
+// Backup writes a consistent copy of the store, as of one moment, to path, which must not be there; others may go on reading
+// and writing. The copy is whole or absent, has mode 0600 and is on the disk when Backup returns. To restore it, copy it to
+// the store's path while no server runs, without the old -wal and -shm.
+func (s *Store) Backup(ctx context.Context, path string) error { return s.engine.Backup(ctx, path) }
 
-// each reads rows and calls row for each of them.
-func (s *Store) each(ctx context.Context, text string, args []any, row func(scan func(...any) error) error) error {
-	statement, err := s.statement(ctx, text)
-	if err != nil {
-		return err
-	}
-	s.statements.Add(1)
-	rows, err := statement.QueryContext(ctx, args...)
-	if err != nil {
-		return unavailable(err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return unavailable(err)
+// after does what else belongs to a change.
+func (s *Store) after(w *engine.Writer, after authority.After) error {
+	if after.Family != nil {
+		family := *after.Family
+		if err := s.nouns.families.add(w, &family); err != nil {
+			return err
 		}
 	}
-	return unavailable(rows.Err())
-}
-
-// statement prepares a reading statement once; database/sql keeps it per connection from then on.
-func (s *Store) statement(ctx context.Context, text string) (*sql.Stmt, error) {
-	if found, ok := s.prepared.Load(text); ok {
-		return found.(*sql.Stmt), nil
+	for _, mark := range after.Marks {
+		if err := addMark(w, mark); err != nil {
+			return err
+		}
 	}
-	made, err := s.read.PrepareContext(ctx, text)
-	if err != nil {
-		return nil, unavailable(err)
+	for _, event := range after.Events {
+		if err := addEvent(w, event); err != nil {
+			return err
+		}
 	}
-	if other, loaded := s.prepared.LoadOrStore(text, made); loaded {
-		_ = made.Close()
-		return other.(*sql.Stmt), nil
-	}
-	return made, nil
+	return nil
 }

@@ -11,10 +11,9 @@ import (
 	"testing"
 	"time"
 
-	driversqlite "modernc.org/sqlite"
-
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 	"github.com/doorward/doorward/store/storetest"
 )
 
@@ -145,38 +144,16 @@ func TestBackupRefusals(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreChecked(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "s.db")
-	connector, err := driversqlite.NewConnector("file:" + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range pragmas() {
-		// SQLite's own: what a connection without our pragmas would be.
-		plain := &checked{Connector: connector, path: path, want: map[string]string{name: want}}
-		conn, err := plain.Connect(t.Context())
-		if err == nil {
-			_ = conn.Close()
-		}
-		if own := name == "mmap_size" || name == "synchronous"; (err == nil) != own {
-			t.Errorf("%s as SQLite has it: %v", name, err)
-		}
-	}
-	for version, safe := range map[string]bool{
-		"3.51.3": true, "3.53.4": true, "3.60.0": true, "4.0.0": true, "3.51.2": false, "3.9.99": false, "": false, "3.x": false,
-	} {
-		if (number(version) >= oldest) != safe {
-			t.Errorf("%q: safe is not %t", version, safe)
-		}
-	}
-}
-
 func TestReadersCannotWrite(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{})
-	if _, err := s.read.ExecContext(t.Context(), "DELETE FROM families"); err == nil {
-		t.Fatal("a reading connection wrote")
+	fill(t, s, 1)
+	var id string
+	if err := s.engine.Get(t.Context(), "DELETE FROM families RETURNING id", nil, &id); !errors.Is(err, authority.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	if _, err := s.Family(t.Context(), "family-00000000"); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -185,10 +162,10 @@ func TestNewerTablesServe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, Config{Path: path})
 	fill(t, s, 1)
-	if err := s.change(t.Context(), func(w *writer) error {
-		_, err := w.exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
+	if err := s.engine.Change(t.Context(), func(w *engine.Writer) error {
+		_, err := w.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
 		if err == nil {
-			_, err = w.exec("ALTER TABLE families ADD COLUMN later TEXT")
+			_, err = w.Exec("ALTER TABLE families ADD COLUMN later TEXT")
 		}
 		return err
 	}); err != nil {
@@ -232,7 +209,7 @@ func rows(t *testing.T, s *Store) map[string]int {
 		"codes", "device_requests", "sign_ins", "invitations", "attempts", "marks", "families", "events",
 	} {
 		var count int
-		if err := s.get(t.Context(), "SELECT count(*) FROM "+table, nil, &count); err != nil {
+		if err := s.engine.Get(t.Context(), "SELECT count(*) FROM "+table, nil, &count); err != nil {
 			t.Fatal(err)
 		}
 		counts[table] = count
@@ -327,7 +304,7 @@ func TestConstantSize(t *testing.T) {
 		all.Wait()
 		c.turn(2 * time.Hour)
 		var pages int
-		if err := s.get(t.Context(), "PRAGMA page_count", nil, &pages); err != nil {
+		if err := s.engine.Get(t.Context(), "PRAGMA page_count", nil, &pages); err != nil {
 			t.Fatal(err)
 		}
 		sizes = append(sizes, pages)

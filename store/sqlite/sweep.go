@@ -1,6 +1,10 @@
 package sqlite
 
-import "time"
+import (
+	"time"
+
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
+)
 
 const (
 	// sweepEvery is how many changes there are between two sweeps.
@@ -15,13 +19,9 @@ const (
 	keepEvents = 90 * 24 * time.Hour
 )
 
-// sweep deletes what is long over, in the batch that is being written anyway: there is no janitor to run.
-func (w *writer) sweep() {
-	if w.sinceSweep < sweepEvery {
-		return
-	}
-	w.sinceSweep = 0
-	now := w.store.config.Now()
+// sweep deletes what is long over, a few rows of each table at a time.
+func (s *Store) sweep(w *engine.Writer) error {
+	now := s.config.Now()
 	for _, rows := range [...]struct {
 		text string
 		keep time.Duration
@@ -36,9 +36,9 @@ func (w *writer) sweep() {
 		{"DELETE FROM families WHERE id IN (SELECT id FROM families WHERE ends < $1 ORDER BY ends LIMIT $2)", keepEnded},
 		{"DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < $1 ORDER BY at LIMIT $2)", keepEvents},
 	} {
-		if _, err := w.exec(rows.text, micros(now.Add(-rows.keep)), sweepMost); err != nil {
-			w.broken = err
-			return
+		if _, err := w.Exec(rows.text, micros(now.Add(-rows.keep)), sweepMost); err != nil {
+			return err
 		}
 	}
+	return nil
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"reflect"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 // table is how a noun lies in the database. Its statements are made of its columns when the store opens.
@@ -79,7 +81,7 @@ func parameters(first, last int) string {
 // find reads the row that where (" WHERE …") tells, outside of changes.
 func (t *table[T]) find(ctx context.Context, s *Store, where string, args ...any) (T, error) {
 	var row, none T
-	if err := s.get(ctx, t.all+where, args, t.fields(&row)...); err != nil {
+	if err := s.engine.Get(ctx, t.all+where, args, t.fields(&row)...); err != nil {
 		return none, missing(err, t.unknown)
 	}
 	return row, nil
@@ -88,7 +90,7 @@ func (t *table[T]) find(ctx context.Context, s *Store, where string, args ...any
 // list reads the rows that rest (" WHERE … ORDER BY …") tells.
 func (t *table[T]) list(ctx context.Context, s *Store, rest string, args ...any) ([]T, error) {
 	var rows []T
-	err := s.each(ctx, t.all+rest, args, func(scan func(...any) error) error {
+	err := s.engine.Each(ctx, t.all+rest, args, func(scan func(...any) error) error {
 		var row T
 		if err := scan(t.fields(&row)...); err != nil {
 			return err
@@ -103,41 +105,44 @@ func (t *table[T]) list(ctx context.Context, s *Store, rest string, args ...any)
 }
 
 // add inserts the row and cuts its times.
-func (t *table[T]) add(w *writer, row *T) error {
+func (t *table[T]) add(w *engine.Writer, row *T) error {
 	args, err := values(t.fields(row))
 	if err != nil {
 		return err
 	}
-	_, err = w.exec(t.insert, args...)
-	return refused(err, t.taken, t.unknown)
+	_, err = w.Exec(t.insert, args...)
+	return engine.Refused(err, t.taken, t.unknown)
 }
 
-// change runs do on the row of id and saves what it left; the id itself stays. It returns the row as saved.
-func (t *table[T]) change(w *writer, id string, do func(*T) (authority.After, error)) (T, error) {
+// change runs do on the row of id and saves what it left; the id itself stays. It returns the row as saved, and what else is
+// to be done.
+func (t *table[T]) change(
+	w *engine.Writer, id string, do func(*T) (authority.After, error),
+) (saved T, after authority.After, err error) {
 	var row, none T
-	if err := w.get(t.one, []any{id}, t.fields(&row)...); err != nil {
-		return none, missing(unavailable(err), t.unknown)
+	if err := w.Get(t.one, []any{id}, t.fields(&row)...); err != nil {
+		return none, after, missing(engine.Unavailable(err), t.unknown)
 	}
 	kept := row
 	before, err := values(t.fields(&row)) // by value: do may write into what a slice holds
 	if err != nil {
-		return none, err
+		return none, after, err
 	}
-	after, err := do(&row)
+	after, err = do(&row)
 	if errors.Is(err, authority.ErrNoChange) {
-		return kept, w.after(after)
+		return kept, after, nil
+	}
+	if err == nil {
+		err = t.save(w, before, &row)
 	}
 	if err != nil {
-		return none, err
+		return none, authority.After{}, err
 	}
-	if err := t.save(w, before, &row); err != nil {
-		return none, err
-	}
-	return row, w.after(after)
+	return row, after, nil
 }
 
 // save writes the columns that differ from before: all of them, or those that often do.
-func (t *table[T]) save(w *writer, before []any, row *T) error {
+func (t *table[T]) save(w *engine.Writer, before []any, row *T) error {
 	now, err := values(t.fields(row))
 	if err != nil {
 		return err
@@ -148,16 +153,19 @@ func (t *table[T]) save(w *writer, before []any, row *T) error {
 	if few := len(now) - t.often; t.often > 0 && reflect.DeepEqual(before[1:few], now[1:few]) {
 		text, args = t.updateOften, append([]any{now[0]}, now[few:]...)
 	}
-	_, err = w.exec(text, args...)
-	return refused(err, t.taken, t.unknown)
+	_, err = w.Exec(text, args...)
+	return engine.Refused(err, t.taken, t.unknown)
 }
 
 // changeRow is the whole of a noun's Change method.
 func changeRow[T any](ctx context.Context, s *Store, t *table[T], id string, do func(*T) (authority.After, error)) (T, error) {
 	var saved, none T
-	err := s.change(ctx, func(w *writer) (err error) {
-		saved, err = t.change(w, id, do)
-		return err
+	err := s.engine.Change(ctx, func(w *engine.Writer) (err error) {
+		var after authority.After
+		if saved, after, err = t.change(w, id, do); err != nil {
+			return err
+		}
+		return s.after(w, after)
 	})
 	if err != nil {
 		return none, err
@@ -167,17 +175,25 @@ func changeRow[T any](ctx context.Context, s *Store, t *table[T], id string, do 
 
 // addRow is the whole of a noun's Add method.
 func addRow[T any](ctx context.Context, s *Store, t *table[T], row T, after authority.After) error {
-	return s.change(ctx, func(w *writer) error {
+	return s.engine.Change(ctx, func(w *engine.Writer) error {
 		if err := t.add(w, &row); err != nil {
 			return err
 		}
-		return w.after(after)
+		return s.after(w, after)
 	})
 }
 
 // must turns "no row was touched" into err.
 func must(touched int64, err, unknown error) error {
 	if err == nil && touched == 0 {
+		return unknown
+	}
+	return err
+}
+
+// missing turns "no row" into the noun's own error.
+func missing(err, unknown error) error {
+	if errors.Is(err, sql.ErrNoRows) {
 		return unknown
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
 // generation is a change that sets the family's generation.
@@ -170,8 +171,8 @@ func TestFull_SEC298(t *testing.T) {
 	s := open(t, Config{})
 	fill(t, s, 10)
 	limit := func(pages int) {
-		if err := s.change(t.Context(), func(w *writer) error {
-			_, err := w.exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+		if err := s.engine.Change(t.Context(), func(w *engine.Writer) error {
+			_, err := w.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 			return err
 		}); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package sqlite
+package engine
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 // Backup writes a consistent copy of the store, as of one moment, to path, which must not be there; others may go on reading
 // and writing. The copy is whole or absent, has mode 0600 and is on the disk when Backup returns. To restore it, copy it to
 // the store's path while no server runs, without the old -wal and -shm.
-func (s *Store) Backup(ctx context.Context, path string) (err error) {
+func (e *Engine) Backup(ctx context.Context, path string) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("sqlite: the backup was not made: %s is there already; name a new file", path)
 	}
@@ -25,14 +25,14 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 		}
 	}()
 	// Not a reading connection: SQLite counts VACUUM INTO as writing, wherever it writes to.
-	db, err := connect(s.config.Path, writing())
+	db, err := connect(e.config.Path, writing())
 	if err != nil {
-		return unavailable(err)
+		return Unavailable(err)
 	}
 	defer func() { _ = db.Close() }()
-	s.statements.Add(1)
+	e.statements.Add(1)
 	if _, err := db.ExecContext(ctx, "VACUUM INTO $1", partial); err != nil {
-		return fmt.Errorf("sqlite: the backup was not made: %w", unavailable(err))
+		return fmt.Errorf("sqlite: the backup was not made: %w", Unavailable(err))
 	}
 	return finish(file, partial, path)
 }

@@ -1,26 +1,16 @@
-package sqlite
+package engine
 
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
 )
 
-// migrations only ever go forward: a file here is never changed once it was released.
-//
-//go:embed migrations/*.sql
-var migrations embed.FS
-
 // migrate brings the tables up to date. Tables that are newer than this program stay as they are: a schema N+1 serves N.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
+func migrate(ctx context.Context, db *sql.DB, files fs.FS) error {
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {

@@ -1,4 +1,4 @@
-package sqlite
+package engine
 
 import (
 	"database/sql"
@@ -28,8 +28,8 @@ func code(err error) int {
 	return 0
 }
 
-// unavailable marks an error of the database as "cannot be reached"; sql.ErrNoRows is an answer and stays.
-func unavailable(err error) error {
+// Unavailable marks an error of the database as "cannot be reached"; sql.ErrNoRows is an answer and stays.
+func Unavailable(err error) error {
 	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.Is(err, authority.ErrUnavailable) {
 		return err
 	}
@@ -39,23 +39,15 @@ func unavailable(err error) error {
 // constraint reports whether err is a law of the tables that said no: an answer, and not a fault of the store.
 func constraint(err error) bool { return code(err)&0xff == codes.SQLITE_CONSTRAINT }
 
-// refused turns a law of the tables that said no into the noun's own error: in use, or not there (a foreign key).
-func refused(err, taken, unknown error) error {
+// Refused turns a law of the tables that said no into the noun's own error: in use, or not there (a foreign key).
+func Refused(err, taken, unknown error) error {
 	switch code(err) {
 	case codes.SQLITE_CONSTRAINT_UNIQUE, codes.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return taken
 	case codes.SQLITE_CONSTRAINT_FOREIGNKEY:
 		return unknown
 	}
-	return unavailable(err)
-}
-
-// missing turns "no row" into the noun's own error.
-func missing(err, unknown error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return unknown
-	}
-	return err
+	return Unavailable(err)
 }
 
 // fatal reports whether nothing may be written any more. After a failed fsync the kernel may have dropped what it

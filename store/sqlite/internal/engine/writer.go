@@ -1,4 +1,4 @@
-package sqlite
+package engine
 
 import (
 	"context"
@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
-
-	"github.com/doorward/doorward/authority"
 )
 
 const (
@@ -22,7 +20,7 @@ const (
 
 // change is one caller's change, waiting for its batch.
 type change struct {
-	do   func(*writer) error
+	do   func(*Writer) error
 	err  error
 	done chan error
 
@@ -30,14 +28,14 @@ type change struct {
 	left  bool       // the caller is gone: do must not run any more, since what it writes to is not there
 }
 
-// writer owns the one connection that writes. Everything that is queued when it gets to work is one transaction
+// Writer owns the one connection that writes. Everything that is queued when it gets to work is one transaction
 // and so one fsync; each change is a savepoint in it, so that one that fails undoes nothing but itself. Nobody is
 // answered before the commit. There is no timer: while one batch is being synchronised the next one gathers.
-type writer struct {
-	store *Store
-	conn  *sql.Conn
-	texts map[string]*sql.Stmt
-	queue chan *change // unbuffered: a change that was taken is a change that is answered
+type Writer struct {
+	engine *Engine
+	conn   *sql.Conn
+	texts  map[string]*sql.Stmt
+	queue  chan *change // unbuffered: a change that was taken is a change that is answered
 
 	batch  []*change
 	broken error // what broke the current batch as a whole
@@ -48,17 +46,17 @@ type writer struct {
 	closed, stopped, failed chan struct{}
 }
 
-func newWriter(s *Store, conn *sql.Conn) *writer {
-	return &writer{
-		store: s, conn: conn, texts: map[string]*sql.Stmt{}, queue: make(chan *change), sinceSweep: sweepEvery,
+func newWriter(e *Engine, conn *sql.Conn) *Writer {
+	return &Writer{
+		engine: e, conn: conn, texts: map[string]*sql.Stmt{}, queue: make(chan *change), sinceSweep: e.config.SweepEvery,
 		closed: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}),
 	}
 }
 
-// change hands do to the writer and waits until its batch is on the disk. A caller whose ctx ends does not wait: where
+// Change hands do to the writer and waits until its batch is on the disk. A caller whose ctx ends does not wait: where
 // do has not begun it never will; where it has, it counts like all others and only the answer is lost.
-func (s *Store) change(ctx context.Context, do func(*writer) error) error {
-	w := s.writer
+func (e *Engine) Change(ctx context.Context, do func(*Writer) error) error {
+	w := e.writer
 	c := &change{do: do, done: make(chan error, 1)}
 	select {
 	case <-w.failed:
@@ -68,7 +66,7 @@ func (s *Store) change(ctx context.Context, do func(*writer) error) error {
 	select {
 	case w.queue <- c:
 	case <-ctx.Done():
-		return unavailable(ctx.Err())
+		return Unavailable(ctx.Err())
 	case <-w.closed:
 		return errClosed
 	case <-w.failed:
@@ -81,13 +79,13 @@ func (s *Store) change(ctx context.Context, do func(*writer) error) error {
 		c.mutex.Lock()
 		defer c.mutex.Unlock()
 		c.left = true
-		return unavailable(ctx.Err())
+		return Unavailable(ctx.Err())
 	}
 }
 
 // loop runs batches until Close or until the disk has failed. A change function that ends its goroutine (runtime.Goexit, as a failing test
 // does) takes this one with it; the next one goes on.
-func (w *writer) loop() {
+func (w *Writer) loop() {
 	orderly := false
 	defer func() {
 		if orderly {
@@ -109,10 +107,10 @@ func (w *writer) loop() {
 }
 
 // run makes one batch of first and whatever else is queued by now.
-func (w *writer) run(first *change) {
+func (w *Writer) run(first *change) {
 	w.broken = nil
 	w.batch = append(w.batch[:0], first)
-	if w.exec("BEGIN IMMEDIATE"); w.broken != nil {
+	if w.Exec("BEGIN IMMEDIATE"); w.broken != nil {
 		w.abandon(w.broken)
 		return
 	}
@@ -124,7 +122,7 @@ func (w *writer) run(first *change) {
 	}
 	w.sweep()
 	if w.broken == nil {
-		_, _ = w.exec("COMMIT")
+		_, _ = w.Exec("COMMIT")
 	}
 	if w.broken != nil {
 		w.abandon(w.broken)
@@ -135,7 +133,7 @@ func (w *writer) run(first *change) {
 }
 
 // next takes a change that is queued; nil where there is none, or enough.
-func (w *writer) next() *change {
+func (w *Writer) next() *change {
 	if len(w.batch) >= batchMost {
 		return nil
 	}
@@ -149,29 +147,29 @@ func (w *writer) next() *change {
 }
 
 // try runs one change in a savepoint.
-func (w *writer) try(c *change) {
+func (w *Writer) try(c *change) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.left {
 		return
 	}
-	if _, err := w.exec("SAVEPOINT change"); err != nil {
+	if _, err := w.Exec("SAVEPOINT change"); err != nil {
 		return
 	}
 	if c.err = w.call(c.do); w.broken != nil {
 		return
 	}
 	if c.err != nil {
-		_, _ = w.exec("ROLLBACK TO change")
+		_, _ = w.Exec("ROLLBACK TO change")
 	}
-	_, _ = w.exec("RELEASE change")
+	_, _ = w.Exec("RELEASE change")
 }
 
 // call runs do; a panic undoes this change only, and is its caller's error.
-func (w *writer) call(do func(*writer) error) (err error) {
+func (w *Writer) call(do func(*Writer) error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			w.store.config.Log.Error("a change function of the store panicked; its change was undone",
+			w.engine.config.Log.Error("a change function of the store panicked; its change was undone",
 				"panic", reason, "stack", string(debug.Stack()))
 			err = fmt.Errorf("sqlite: the change panicked and was undone: %v", reason)
 		}
@@ -180,7 +178,7 @@ func (w *writer) call(do func(*writer) error) (err error) {
 }
 
 // answer tells everybody of the batch; a fault of the batch comes before what became of the single change.
-func (w *writer) answer(fault error) {
+func (w *Writer) answer(fault error) {
 	w.sinceSweep += len(w.batch)
 	w.sinceCheckpoint += len(w.batch)
 	for i, c := range w.batch {
@@ -194,25 +192,36 @@ func (w *writer) answer(fault error) {
 }
 
 // abandon undoes the batch. Where the disk itself has failed, nothing more is written, not even the rollback.
-func (w *writer) abandon(reason error) {
-	fault := unavailable(reason)
+func (w *Writer) abandon(reason error) {
+	fault := Unavailable(reason)
 	if fatal(reason) {
 		w.fail(reason)
 	} else {
-		_, _ = w.exec("ROLLBACK") // it answers "no transaction" where SQLite has rolled back by itself
+		_, _ = w.Exec("ROLLBACK") // it answers "no transaction" where SQLite has rolled back by itself
 	}
 	w.answer(fault)
 }
 
-func (w *writer) fail(reason error) {
-	w.store.config.Log.Error("the disk has failed: the store takes no more changes; what was acknowledged is kept; "+
+func (w *Writer) fail(reason error) {
+	w.engine.config.Log.Error("the disk has failed: the store takes no more changes; what was acknowledged is kept; "+
 		"check the disk, then restart the server", "error", reason)
 	w.dead = true
 	close(w.failed)
 }
 
+// sweep lets what is long over go, in the batch that is being written anyway: there is no janitor to run.
+func (w *Writer) sweep() {
+	if w.sinceSweep < w.engine.config.SweepEvery {
+		return
+	}
+	w.sinceSweep = 0
+	if err := w.engine.config.Sweep(w); err != nil {
+		w.broken = err
+	}
+}
+
 // checkpoint copies the WAL into the database now and then. SQLite's own would swallow a failed fsync.
-func (w *writer) checkpoint() {
+func (w *Writer) checkpoint() {
 	if w.sinceCheckpoint < checkpointEvery {
 		return
 	}
@@ -221,16 +230,16 @@ func (w *writer) checkpoint() {
 		return
 	}
 	// Readers that overlap without end can keep a WAL from being begun anew. Waiting lets them pass, but not for a backup.
-	_, _ = w.exec("PRAGMA busy_timeout(50)")
+	_, _ = w.Exec("PRAGMA busy_timeout(50)")
 	w.copied("PRAGMA wal_checkpoint(RESTART)")
-	_, _ = w.exec("PRAGMA busy_timeout(10000)")
+	_, _ = w.Exec("PRAGMA busy_timeout(10000)")
 }
 
 // copied runs a checkpoint and returns how many pages the WAL has; 0 where it failed, which on a full disk, say, leaves
 // everything in the WAL until the next time.
-func (w *writer) copied(text string) int {
+func (w *Writer) copied(text string) int {
 	var busy, pages, copied int
-	if err := w.get(text, nil, &busy, &pages, &copied); err != nil {
+	if err := w.Get(text, nil, &busy, &pages, &copied); err != nil {
 		if fatal(err) {
 			w.fail(err)
 		}
@@ -239,9 +248,9 @@ func (w *writer) copied(text string) int {
 	return pages
 }
 
-// exec runs a statement of a change and returns how many rows it changed. An error that is not the tables' own "no"
+// Exec runs a statement of a change and returns how many rows it changed. An error that is not the tables' own "no"
 // breaks the batch: SQLite may have rolled the transaction back already.
-func (w *writer) exec(text string, args ...any) (int64, error) {
+func (w *Writer) Exec(text string, args ...any) (int64, error) {
 	statement, err := w.statement(text)
 	if err != nil {
 		return 0, err
@@ -253,8 +262,8 @@ func (w *writer) exec(text string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-// get reads one row inside the transaction.
-func (w *writer) get(text string, args []any, into ...any) error {
+// Get reads one row inside the transaction.
+func (w *Writer) Get(text string, args []any, into ...any) error {
 	statement, err := w.statement(text)
 	if err != nil {
 		return err
@@ -262,8 +271,8 @@ func (w *writer) get(text string, args []any, into ...any) error {
 	return w.note(statement.QueryRowContext(context.Background(), args...).Scan(into...))
 }
 
-func (w *writer) statement(text string) (*sql.Stmt, error) {
-	w.store.statements.Add(1)
+func (w *Writer) statement(text string) (*sql.Stmt, error) {
+	w.engine.statements.Add(1)
 	if known, ok := w.texts[text]; ok {
 		return known, nil
 	}
@@ -275,38 +284,16 @@ func (w *writer) statement(text string) (*sql.Stmt, error) {
 	return made, nil
 }
 
-func (w *writer) note(err error) error {
+func (w *Writer) note(err error) error {
 	if err != nil && !constraint(err) && !errors.Is(err, sql.ErrNoRows) {
 		w.broken = err
 	}
 	return err
 }
 
-func (w *writer) close() {
+func (w *Writer) close() {
 	for _, statement := range w.texts {
 		_ = statement.Close()
 	}
 	_ = w.conn.Close()
-}
-
-// after does what else belongs to a change.
-func (w *writer) after(after authority.After) error {
-	n := &w.store.nouns
-	if after.Family != nil {
-		family := *after.Family
-		if err := n.families.add(w, &family); err != nil {
-			return err
-		}
-	}
-	for i := range after.Marks {
-		if err := w.mark(after.Marks[i]); err != nil {
-			return err
-		}
-	}
-	for i := range after.Events {
-		if err := w.event(after.Events[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
