@@ -201,6 +201,7 @@ func (b Browser) bind(port int) ([]net.Listener, error) {
 	}
 }
 
+// hasIPv6 tells a machine without ::1 from one where its port is taken, in the same way on every system.
 func hasIPv6() bool {
 	probe, err := net.Listen("tcp6", "[::1]:0")
 	if err != nil {

@@ -56,8 +56,10 @@ type door struct {
 	serving sync.WaitGroup
 }
 
+// redirect is the redirect_uri, the same for the authorization request and the exchange.
 func (d *door) redirect() string { return "http://" + d.host + d.path }
 
+// serve answers with limits on everything: others on this machine can connect too.
 func (d *door) serve(listeners []net.Listener) {
 	d.server = &http.Server{
 		Handler:           d,
@@ -213,6 +215,7 @@ type crowd struct {
 
 type connKey struct{}
 
+// enter counts a new connection in, and remembers it for arrived.
 func (c *crowd) enter(ctx context.Context, conn net.Conn) context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -224,6 +227,7 @@ func (c *crowd) enter(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, conn)
 }
 
+// leave takes a connection out; one that has left already is no matter.
 func (c *crowd) leave(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -232,6 +236,7 @@ func (c *crowd) leave(conn net.Conn) {
 	}
 }
 
+// arrived takes the connection of a whole request out: from here on it is the handler's.
 func (c *crowd) arrived(r *http.Request) {
 	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
 		c.leave(conn)

@@ -68,6 +68,7 @@ func (d Device) Login(ctx context.Context, ui UI) (cred.Credential, error) {
 	return d.poll(ctx, device)
 }
 
+// show hands the code to the person; what a browser is sent to has passed prompt's judgement.
 func (d Device) show(ctx context.Context, ui UI, prompt Prompt) error {
 	if err := ui.ShowCode(ctx, prompt); err != nil {
 		return err
@@ -175,6 +176,7 @@ func (d Device) prompt(device oauth.DeviceAuthorization) Prompt {
 	return prompt
 }
 
+// trusts compares host names without ports: the page may be a neighbour of the issuer on the same machine.
 func (d Device) trusts(address string) bool {
 	page, err := url.Parse(address)
 	if err != nil {
