@@ -33,7 +33,7 @@ func (d *Devices) Lookup(ctx context.Context, userCode string, guesser Guesser) 
 	if err := d.count(ctx, host, window, guessLimitHost); err != nil {
 		return DeviceRequest{}, err
 	}
-	request, err := d.find(ctx, normalizeUserCode(userCode), now)
+	request, err := d.find(ctx, NormalizeUserCode(userCode), now)
 	switch {
 	case err == nil:
 		d.guesses.right(window, person, host)

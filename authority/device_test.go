@@ -121,7 +121,7 @@ func TestDeviceBegin(t *testing.T) {
 	}
 	created := b.clock.Now().Truncate(time.Millisecond)
 	want := DeviceRequest{
-		ID: id, UserCode: normalizeUserCode(begun.UserCode), ClientID: "cli", Scope: oauth.Scope{"openid", "deploy"},
+		ID: id, UserCode: NormalizeUserCode(begun.UserCode), ClientID: "cli", Scope: oauth.Scope{"openid", "deploy"},
 		Audience: []string{"https://api.example"},
 		Origin:   Origin{Address: "192.0.2.1", Agent: "cli/1", Machine: "ada's laptop"},
 		Created:  created, Expires: created.Add(10 * time.Minute), State: DevicePending,

@@ -9,7 +9,7 @@ import (
 
 const (
 	defaultPendings = 1000
-	// maxHosts bounds the table; beyond it a host is forgotten, which costs a count in the store and no more.
+	// maxHosts bounds the table; beyond it a host is forgotten and may begin a quarter again.
 	maxHosts = 16_384
 	// refusalRest is how long a refused host is refused without asking the store again.
 	refusalRest = time.Second

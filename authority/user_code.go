@@ -41,10 +41,10 @@ func FormatUserCode(code string) string {
 	return code[:half] + "-" + code[half:]
 }
 
-// normalizeUserCode returns the user code that somebody means who typed text: in any case, with spaces, dashes and full
+// NormalizeUserCode returns the user code that somebody means who typed text: in any case, with spaces, dashes and full
 // stops of any kind, in full-width letters, with a letter of another script or a digit that looks like one of ours and
 // like no other. "" stands for what cannot be a user code.
-func normalizeUserCode(text string) string {
+func NormalizeUserCode(text string) string {
 	if len(text) > maxTyped || !utf8.ValidString(text) {
 		return ""
 	}

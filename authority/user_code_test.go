@@ -21,7 +21,7 @@ func TestUserCodeTyped_SEC072(t *testing.T) {
 		"WDJA-MJHT": "", "WDJ0-MJHT": "", "WDJ1-MJHT": "", "WDJB/MJHT": "", "WDJB-MJH": "", "BCDFG-HJKLMN": "", "": "", "-": "",
 		"WDJB-MJH\xff": "", "WDJB-MJHT" + strings.Repeat("-", maxTyped): "", "WDJB'MJHT": "", "ＷＤＪＡ－ＭＪＨＴ": "",
 	} {
-		if got := normalizeUserCode(typed); got != want {
+		if got := NormalizeUserCode(typed); got != want {
 			t.Errorf("%q means %q, want %q", typed, got, want)
 		}
 	}
@@ -33,7 +33,7 @@ func TestUserCodeMade(t *testing.T) {
 	const many = 100_000
 	for range many {
 		code := newUserCode(userCodeLength)
-		if len(code) != 8 || normalizeUserCode(FormatUserCode(code)) != code || normalizeUserCode(strings.ToLower(code)) != code {
+		if len(code) != 8 || NormalizeUserCode(FormatUserCode(code)) != code || NormalizeUserCode(strings.ToLower(code)) != code {
 			t.Fatalf("the code %q does not come back", code)
 		}
 		for i := range len(code) {
@@ -111,14 +111,14 @@ func FuzzNormalizeUserCode(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
-		code := normalizeUserCode(typed)
+		code := NormalizeUserCode(typed)
 		if code == "" {
 			return
 		}
 		if len(code) < userCodeLength || len(code) > maxUserCode || strings.Trim(code, userCodeAlphabet) != "" {
 			t.Errorf("%q means %q", typed, code)
 		}
-		if normalizeUserCode(code) != code || normalizeUserCode(FormatUserCode(code)) != code {
+		if NormalizeUserCode(code) != code || NormalizeUserCode(FormatUserCode(code)) != code {
 			t.Errorf("%q does not stay what it is", code)
 		}
 		if !utf8.ValidString(typed) {
