@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorward/doorward/identity"
-	"github.com/google/go-cmp/cmp"
 )
 
 // introspect asks as a confidential client.
@@ -125,6 +127,10 @@ func TestUserinfo(t *testing.T) {
 	t.Run("claims by scope", func(t *testing.T) {
 		for _, method := range []string{"GET", "POST"} {
 			got := h.do(method, "/userinfo", "", "Authorization", "Bearer "+token).json(t)
+			if ends, _ := got["session_exp"].(float64); ends < float64(h.now().Add(239*time.Hour).Unix()) {
+				t.Errorf("session_exp is %v, want ten days on", got["session_exp"])
+			}
+			delete(got, "session_exp")
 			want := map[string]any{
 				"sub": "usr_john", "email": "john@example.com", "email_verified": true, "name": "John Doe", "preferred_username": "johndoe",
 				"organization": "Acme Corp", "role": "admin", "created_at": "2024-01-01T00:00:00Z",
@@ -136,7 +142,7 @@ func TestUserinfo(t *testing.T) {
 		narrow := h.post("/token", "grant_type", "refresh_token", "client_id", "cli", "scope", "openid",
 			"refresh_token", h.login("cli", "usr_john")["refresh_token"].(string)).json(t)
 		got := h.do("GET", "/userinfo", "", "Authorization", "Bearer "+narrow["access_token"].(string)).json(t)
-		if names := slices.Collect(maps.Keys(got)); len(names) != 1 || got["sub"] != "usr_john" {
+		if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, []string{"session_exp", "sub"}) || got["sub"] != "usr_john" {
 			t.Errorf("openid alone opens %v", names)
 		}
 	})

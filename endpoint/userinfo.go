@@ -71,7 +71,7 @@ type profile struct {
 }
 
 // claims are those that the token's scope opens (OpenID Connect Core section 5.4); organization, role and created_at are
-// ours, under profile, and so is session_exp.
+// ours, under profile; session_exp is ours too, and everybody's.
 func (p *profile) claims(standing *authority.Standing) []byte {
 	var body object
 	body.text("sub", p.person.ID)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/console"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/keys"
 )
@@ -74,6 +75,8 @@ type Config struct {
 	ReadTimeout time.Duration
 	// DrainTimeout is how long requests may still take when the server ends; 0: 10 s.
 	DrainTimeout time.Duration
+	// Brand is what the operator puts on every page.
+	Brand console.Brand
 	// PendingPerAddress bounds the live pending device logins of one address; 0: the authority's default.
 	PendingPerAddress int
 }
@@ -122,7 +125,7 @@ func (c *Config) check(address net.Addr) error {
 		return fmt.Errorf("server: the issuer %q must be in lower case: it is compared letter by letter", c.Issuer)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return errors.New("server: a certificate needs its key, and a key its certificate")
-	case c.Clock != nil && !(local && loopbackName(issuer.Hostname())):
+	case c.Clock != nil && (!local || !loopbackName(issuer.Hostname())):
 		return errors.New("server: a clock that can be moved is for this machine alone: listen on a loopback address")
 	}
 	return nil

@@ -92,7 +92,7 @@ func startAt(t *testing.T, path string, master *keys.Master, change func(*server
 	must(t, err)
 	r.store = &brittle{Store: store, failed: make(chan struct{})}
 	config := server.Config{Listen: "127.0.0.1:0", Store: r.store, Master: master, Log: log}
-	config.Seed = &server.Seed{Clients: seed.Dev("http://localhost").Clients} // without two password hashes
+	config.Seed = &server.Seed{Clients: seed.Dev("").Clients} // without two password hashes
 	if change != nil {
 		change(&config)
 	}

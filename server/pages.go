@@ -2,28 +2,31 @@ package server
 
 import (
 	"context"
-	"html"
-	"io"
 	"net/http"
 	"time"
 
+	"github.com/doorward/doorward/console"
 	"github.com/doorward/doorward/identity"
 )
 
-// pages are the routes for people.
-func (s *Server) pages() map[string]http.Handler { return nil }
-
-// page shows an error to a person.
-func (s *Server) page(w http.ResponseWriter, _ *http.Request, status int, message string) {
-	header := w.Header()
-	header.Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, `<!doctype html><html lang="en"><meta charset="utf-8"><title>This cannot go on</title>`+
-		`<h1>This cannot go on</h1><p>`+html.EscapeString(message)+`</p></html>`)
-}
-
 // inviteLife is how long the first administrator may take.
 const inviteLife = 24 * time.Hour
+
+// furnish makes the pages for people.
+func (s *Server) furnish() *console.Console {
+	c := &s.config
+	return &console.Console{
+		Authority:  s.authority,
+		Doorkeeper: &identity.Doorkeeper{People: c.Store, Attempts: c.Store, Hasher: s.hasher, Now: c.Now},
+		Presence:   &identity.Presence{SignIns: c.Store, People: c.Store, Now: c.Now},
+		People:     c.Store, Invitations: c.Store, Issuer: c.Issuer, Brand: c.Brand, Address: s.proxies.address, Now: c.Now, Log: c.Log,
+	}
+}
+
+// page shows an error to a person.
+func (s *Server) page(w http.ResponseWriter, r *http.Request, status int, message string) {
+	s.console.Problem(w, r, status, message)
+}
 
 // invite makes the link by which the first administrator comes, where there are no people.
 func (s *Server) invite(ctx context.Context) error {
@@ -38,6 +41,6 @@ func (s *Server) invite(ctx context.Context) error {
 	if err := s.config.Store.AddInvitation(ctx, invitation); err != nil {
 		return err
 	}
-	s.config.Invite(s.config.Issuer + "/welcome?invitation=" + link.Reveal())
+	s.config.Invite(s.config.Issuer + console.PathWelcome + link.Reveal())
 	return nil
 }

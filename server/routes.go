@@ -3,6 +3,7 @@ package server
 import (
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -39,7 +40,7 @@ func (s *Server) list() []route {
 	add(entry, map[string]http.Handler{endpoint.PathAuthorize: machines[endpoint.PathAuthorize]})
 	delete(machines, endpoint.PathAuthorize)
 	add(machine, machines)
-	add(page, s.pages())
+	add(page, s.console.Routes())
 	add(probe, map[string]http.Handler{
 		"GET /healthz": http.HandlerFunc(s.health),
 		"GET /readyz":  http.HandlerFunc(s.readiness),
@@ -116,19 +117,6 @@ func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
 // canonical reports whether a request names its path in the one way there is: nothing encoded, no empty, "." or ".."
 // segment, no slash at the end. A second spelling would be a way around every rule that goes by the path (SEC-332).
 func canonical(r *http.Request) bool {
-	path := r.URL.Path
-	switch {
-	case path == "/":
-		return r.URL.RawPath == ""
-	case path == "" || path[0] != '/' || path[len(path)-1] == '/' || r.URL.RawPath != "":
-		return false
-	case strings.Contains(path, "//") || strings.Contains(path, "/."):
-		return strings.HasPrefix(path, "/.well-known/") && !strings.Contains(path, "//") && !strings.Contains(path[1:], "/.")
-	}
-	for i := range len(path) {
-		if c := path[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`%;\?#"<>^{|}`+"`", c) >= 0 {
-			return false
-		}
-	}
-	return true
+	return r.URL.RawPath == "" && strings.HasPrefix(r.URL.Path, "/") && path.Clean(r.URL.Path) == r.URL.Path &&
+		!strings.ContainsFunc(r.URL.Path, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("%;\\?#\"<>^{|}`", c) })
 }

@@ -101,6 +101,9 @@ func (s *Server) seedOrganisations(ctx context.Context, seed *Seed) error {
 
 func (s *Server) seedClients(ctx context.Context, seed *Seed) error {
 	for _, client := range seed.Clients {
+		if client.Introspects && client.Audience == "" {
+			client.Audience = s.config.Issuer // it checks the tokens that are for nobody in particular
+		}
 		_, err := s.authority.Registry.Client(ctx, client.ID)
 		if errors.Is(err, authority.ErrUnknown) {
 			err = s.authority.Registry.Add(ctx, client, "server")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/console"
 	"github.com/doorward/doorward/endpoint"
 	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/identity"
@@ -24,6 +25,7 @@ type Server struct {
 	authority *authority.Authority
 	hasher    *identity.Hasher
 	endpoint  *endpoint.Endpoint
+	console   *console.Console
 
 	listener net.Listener
 	metrics  net.Listener // nil: none
@@ -106,9 +108,10 @@ func (s *Server) wire() {
 		PendingPerAddress: c.PendingPerAddress,
 	})
 	s.hasher = &identity.Hasher{}
+	s.console = s.furnish()
 	s.endpoint = &endpoint.Endpoint{
 		Authority: s.authority, Granter: &grant.Granter{Authority: s.authority, Now: c.Now}, People: c.Store, Organisations: c.Store,
-		Issuer: c.Issuer, Address: s.proxies.address, Page: s.page, Now: c.Now, Log: c.Log,
+		Issuer: c.Issuer, ApprovePath: console.PathApprove, Address: s.proxies.address, Page: s.page, Now: c.Now, Log: c.Log,
 	}
 	s.routes = s.list()
 	none := route{pattern: "(none)", counts: new(counts)}
@@ -131,6 +134,16 @@ func (s *Server) MetricsAddr() net.Addr {
 		return nil
 	}
 	return s.metrics.Addr()
+}
+
+// Patterns returns the patterns of all routes, as net/http's ServeMux reads them: tests go through the whole list, so that a
+// new route cannot be forgotten.
+func (s *Server) Patterns() []string {
+	patterns := make([]string, 0, len(s.routes))
+	for _, route := range s.routes[:len(s.routes)-1] { // the last one stands for "no route"
+		patterns = append(patterns, route.pattern)
+	}
+	return patterns
 }
 
 // Issuer is the address by which this authority is known.

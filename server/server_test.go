@@ -362,7 +362,9 @@ func TestClock(t *testing.T) {
 	t.Run("SEC-201 a page of another origin", func(t *testing.T) {
 		before := clock.Now()
 		for _, header := range [][]string{
-			{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Host", "evil.example"},
+			{"Origin", "https://evil.example"},
+			{"Sec-Fetch-Site", "cross-site"},
+			{"Host", "evil.example"},
 			{"Host", "evil.example:80", "Origin", "http://evil.example:80", "Sec-Fetch-Site", "same-origin"},
 		} {
 			if got := post("5h", header...); got.status != 403 {
@@ -435,7 +437,7 @@ func (unused) Close() error { return nil }
 
 func TestSeed(t *testing.T) {
 	t.Parallel()
-	withPeople := func(c *server.Config) { c.Seed = seed.Dev("http://localhost") }
+	withPeople := func(c *server.Config) { c.Seed = seed.Dev("") }
 	r := start(t, withPeople)
 	check := func(t *testing.T, r *running) {
 		t.Helper()
@@ -467,7 +469,7 @@ func TestSeed(t *testing.T) {
 
 func TestEnd_SEC292(t *testing.T) {
 	t.Parallel()
-	r := start(t, func(c *server.Config) { c.Seed = seed.Dev("http://localhost") })
+	r := start(t, func(c *server.Config) { c.Seed = seed.Dev("") })
 	const exchanges = 60
 	tokens := refreshTokens(t, r, exchanges)
 	begun := r.post(t, "/device_authorization", "client_id", "doorward").json(t)
@@ -521,7 +523,7 @@ func TestEnd_SEC292(t *testing.T) {
 
 // try sends a token request; status 0 where there was no answer.
 func (r *running) try(body string, header ...string) answer {
-	request, err := http.NewRequest("POST", r.url+"/token", strings.NewReader(body))
+	request, err := http.NewRequest(http.MethodPost, r.url+"/token", strings.NewReader(body))
 	if err != nil {
 		return answer{}
 	}
@@ -565,7 +567,7 @@ func TestInvitation(t *testing.T) {
 	}
 	must(t, r.end())
 	startAt(t, r.path, r.master, func(c *server.Config) {
-		c.Seed = seed.Dev("http://localhost")
+		c.Seed = seed.Dev("")
 		c.Invite = func(string) { t.Error("a second invitation, though there are people") }
 	})
 }

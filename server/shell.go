@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -110,6 +111,7 @@ func (s *shell) finish(answer *response, r *http.Request, started time.Time) {
 	route.counts.add(answer.status, took)
 	level := slog.LevelDebug
 	switch {
+	case r.Context().Err() != nil: // the client has gone: whatever the answer was, nobody got it
 	case answer.status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 	case route.kind == page || route.kind == entry:
@@ -125,7 +127,7 @@ func (s *shell) finish(answer *response, r *http.Request, started time.Time) {
 // panicked answers 500 with an id that the log has too. The value of a panic may quote what it choked on, so that only
 // the runtime's own words are logged (SEC-274).
 func (s *shell) panicked(answer *response, r *http.Request, cause any) {
-	if cause == http.ErrAbortHandler {
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(cause) // a handler that ends the connection on purpose
 	}
 	var raw [4]byte

@@ -47,7 +47,7 @@ func Base() *server.Seed {
 	}}}
 }
 
-// Dev is Base with all that --dev adds. issuer is whom the service's tokens are for.
+// Dev is Base with all that --dev adds. issuer is whom the service's tokens are for; "" leaves that to the server.
 func Dev(issuer string) *server.Seed {
 	seed := Base()
 	begun := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
