@@ -559,6 +559,10 @@ func TestDevicePendingPerAddress_SEC092(t *testing.T) {
 	if _, err := b.Devices.Begin(t.Context(), b.client, DeviceAsk{Origin: Origin{Address: "192.0.2.67"}}); err != nil {
 		t.Errorf("another address: %v", err)
 	}
+	b.clock.Advance(2 * refusalRest)
+	if _, err := b.Devices.Begin(t.Context(), b.client, ask); !errors.Is(err, ErrTooMany) {
+		t.Errorf("a little later: %v", err)
+	}
 	b.clock.Advance(deviceLife)
 	if _, err := b.Devices.Begin(t.Context(), b.client, ask); err != nil {
 		t.Errorf("after all have expired: %v", err)
