@@ -214,7 +214,7 @@ func TestManyWriters_SEC300(t *testing.T) {
 	for n := range 100 {
 		all.Go(func() {
 			id := fmt.Sprintf("family-%08d", n)
-			for turn := range int64(20) {
+			for turn := range int64(6) {
 				if _, err := s.ChangeFamily(t.Context(), id, generation(turn)); err != nil {
 					t.Error(err)
 				}

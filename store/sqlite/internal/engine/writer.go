@@ -58,10 +58,8 @@ func newWriter(e *Engine, conn *sql.Conn) *Writer {
 func (e *Engine) Change(ctx context.Context, do func(*Writer) error) error {
 	w := e.writer
 	c := &change{do: do, done: make(chan error, 1)}
-	select {
-	case <-w.failed:
-		return errFailed
-	default:
+	if ctx.Err() != nil { // a select takes any case that can go on, and so might let a caller in who has left
+		return Unavailable(ctx.Err())
 	}
 	select {
 	case w.queue <- c:
@@ -83,8 +81,8 @@ func (e *Engine) Change(ctx context.Context, do func(*Writer) error) error {
 	}
 }
 
-// loop runs batches until Close or until the disk has failed. A change function that ends its goroutine (runtime.Goexit, as a failing test
-// does) takes this one with it; the next one goes on.
+// loop runs batches until Close or until the disk has failed. A change function that ends its goroutine
+// (runtime.Goexit, as a test that fails does) takes this one with it; the next one goes on.
 func (w *Writer) loop() {
 	orderly := false
 	defer func() {
