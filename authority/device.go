@@ -143,7 +143,9 @@ func (d *Devices) denied(r *DeviceRequest, personID, address string) Event {
 }
 
 // decide turns a pending request into a decided one.
-func (d *Devices) decide(ctx context.Context, id string, verdict func(*DeviceRequest, time.Time) Event) (DeviceRequest, error) {
+func (d *Devices) decide(
+	ctx context.Context, id string, verdict func(*DeviceRequest, time.Time) Event,
+) (DeviceRequest, error) {
 	var found DeviceRequest
 	request, err := d.store.ChangeDeviceRequest(ctx, id, func(r *DeviceRequest) (After, error) {
 		now := d.now()
@@ -205,7 +207,9 @@ func (d *Devices) Disown(ctx context.Context, id, personID, address string) erro
 // wait is how long the caller is content to wait for a decision (RFC 7240); waited reports whether it was honoured, which
 // Preference-Applied tells the terminal: it may then poll again at once. Where ctx ends first, its error comes back and
 // nothing must be redeemed, because nobody is there to receive it.
-func (d *Devices) Poll(ctx context.Context, client Client, code secret.String, wait time.Duration, address string) (id string, waited bool, err error) {
+func (d *Devices) Poll(
+	ctx context.Context, client Client, code secret.String, wait time.Duration, address string,
+) (id string, waited bool, err error) {
 	opened, err := d.open(code, client)
 	if err != nil {
 		return "", false, err
@@ -214,7 +218,8 @@ func (d *Devices) Poll(ctx context.Context, client Client, code secret.String, w
 		return opened.id, false, err
 	}
 	if interval, ok := d.pace.poll(opened.id); !ok {
-		return opened.id, false, oauth.Errorf(oauth.SlowDown, "poll no more often than every %d seconds", int(interval.Seconds()))
+		slow := oauth.Errorf(oauth.SlowDown, "poll no more often than every %d seconds", int(interval.Seconds()))
+		return opened.id, false, slow
 	}
 	if wait <= 0 {
 		return opened.id, false, pending()
