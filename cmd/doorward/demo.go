@@ -28,10 +28,11 @@ type demo struct {
 	program *authcmd.Program
 	auto    bool
 
-	person server.SeedPerson
-	issuer string
-	folder string // of the client's credential file
-	step   int
+	terminal *terminal.Terminal
+	person   server.SeedPerson
+	issuer   string
+	folder   string // of the client's credential file
+	step     int
 }
 
 func (d *demo) command() *cobra.Command {
@@ -52,6 +53,10 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, where.remove()) }()
 	d.folder = filepath.Join(where.temporary, "client")
+	// Nothing of it is for a script: what is told and what commands answer stay in one stream, in their order.
+	told := *d.program.Terminal
+	told.Screen = told.Output()
+	d.terminal = &told
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	stopped, err := d.start(ctx, where)
@@ -153,20 +158,20 @@ func (d *demo) finish(ctx context.Context) error {
 	if strings.Count(token, ".") != 2 {
 		return d.stopped("what 'doorward auth token' printed is no token")
 	}
-	d.tell("%s… (%d characters)", terminal.Shorten(token, 24), len(token))
+	d.tell("%s (%d characters)", terminal.Shorten(token, 24), len(token))
 	d.say("And logging out ends it, here and at the server.")
 	return d.do(ctx, "logout")
 }
 
 // do runs the real client: the same command, in a folder of its own.
 func (d *demo) do(ctx context.Context, args ...string) error {
-	return d.client(ctx, d.program.Terminal, args)
+	return d.client(ctx, d.terminal, args)
 }
 
 // capture is do with the result kept from the screen.
 func (d *demo) capture(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
-	term := *d.program.Terminal
+	term := *d.terminal
 	term.Out = &out
 	err := d.client(ctx, &term, args)
 	return out.String(), err
@@ -214,7 +219,7 @@ func (d *demo) say(format string, args ...any) {
 	d.tell("\n%d. "+format, append([]any{d.step}, args...)...)
 }
 
-func (d *demo) tell(format string, args ...any) { d.program.Terminal.Say(format, args...) }
+func (d *demo) tell(format string, args ...any) { d.terminal.Say(format, args...) }
 
 // visit puts a visitor between a flow and the screen.
 func (d *demo) visit(f flow.Flow) flow.Flow {
