@@ -75,6 +75,8 @@ type Config struct {
 	ReadTimeout time.Duration
 	// DrainTimeout is how long requests may still take when the server ends; 0: 10 s.
 	DrainTimeout time.Duration
+	// Contracts are other wires that this authority speaks beside OAuth, for programs that are in the field already.
+	Contracts []Contract
 	// Brand is what the operator puts on every page.
 	Brand console.Brand
 	// PendingPerAddress bounds the live pending device logins of one address; 0: the authority's default.

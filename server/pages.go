@@ -16,10 +16,8 @@ const inviteLife = 24 * time.Hour
 func (s *Server) furnish() *console.Console {
 	c := &s.config
 	return &console.Console{
-		Authority:  s.authority,
-		Doorkeeper: &identity.Doorkeeper{People: c.Store, Attempts: c.Store, Hasher: s.hasher, Now: c.Now},
-		Presence:   &identity.Presence{SignIns: c.Store, People: c.Store, Now: c.Now},
-		People:     c.Store, Invitations: c.Store, Issuer: c.Issuer, Brand: c.Brand, Address: s.proxies.address, Now: c.Now, Log: c.Log,
+		Authority: s.authority, Doorkeeper: s.doorkeeper, Presence: &identity.Presence{SignIns: c.Store, People: c.Store, Now: c.Now},
+		People: c.Store, Invitations: c.Store, Issuer: c.Issuer, Brand: c.Brand, Address: s.proxies.address, Now: c.Now, Log: c.Log,
 	}
 }
 

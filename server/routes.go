@@ -37,9 +37,15 @@ func (s *Server) list() []route {
 		}
 	}
 	machines := s.endpoint.Routes()
+	rooms := s.rooms(maps.Clone(machines))
 	add(entry, map[string]http.Handler{endpoint.PathAuthorize: machines[endpoint.PathAuthorize]})
 	delete(machines, endpoint.PathAuthorize)
 	add(machine, machines)
+	for _, contract := range s.config.Contracts {
+		machines, entries := contract(rooms)
+		add(machine, machines)
+		add(entry, entries)
+	}
 	add(page, s.console.Routes())
 	add(probe, map[string]http.Handler{
 		"GET /healthz": http.HandlerFunc(s.health),

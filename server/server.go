@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,12 +21,14 @@ import (
 
 // Server is an authority that answers.
 type Server struct {
-	config    Config
-	proxies   proxies
-	authority *authority.Authority
-	hasher    *identity.Hasher
-	endpoint  *endpoint.Endpoint
-	console   *console.Console
+	config     Config
+	proxies    proxies
+	authority  *authority.Authority
+	granter    *grant.Granter
+	hasher     *identity.Hasher
+	doorkeeper *identity.Doorkeeper
+	endpoint   *endpoint.Endpoint
+	console    *console.Console
 
 	listener net.Listener
 	metrics  net.Listener // nil: none
@@ -107,10 +110,12 @@ func (s *Server) wire() {
 		Issuer: c.Issuer, Store: c.Store, People: c.Store, Attempts: c.Store, Master: c.Master, Now: c.Now, Log: c.Log,
 		PendingPerAddress: c.PendingPerAddress,
 	})
+	s.granter = &grant.Granter{Authority: s.authority, Now: c.Now}
 	s.hasher = &identity.Hasher{}
+	s.doorkeeper = &identity.Doorkeeper{People: c.Store, Attempts: c.Store, Hasher: s.hasher, Now: c.Now}
 	s.console = s.furnish()
 	s.endpoint = &endpoint.Endpoint{
-		Authority: s.authority, Granter: &grant.Granter{Authority: s.authority, Now: c.Now}, People: c.Store, Organisations: c.Store,
+		Authority: s.authority, Granter: s.granter, People: c.Store, Organisations: c.Store,
 		Issuer: c.Issuer, ApprovePath: console.PathApprove, Address: s.proxies.address, Page: s.page, Now: c.Now, Log: c.Log,
 	}
 	s.routes = s.list()
@@ -119,8 +124,17 @@ func (s *Server) wire() {
 	s.routes = append(s.routes, none)
 }
 
+// rooms is what contracts get.
+func (s *Server) rooms(endpoints map[string]http.Handler) Rooms {
+	c := &s.config
+	return Rooms{
+		Issuer: c.Issuer, Authority: s.authority, Granter: s.granter, Doorkeeper: s.doorkeeper, People: c.Store, Organisations: c.Store,
+		Endpoints: endpoints, Address: s.proxies.address, Now: c.Now, Log: c.Log,
+	}
+}
+
 // secure reports whether people reach this server by https, be it through a proxy.
-func (s *Server) secure() bool { return len(s.config.Issuer) > 6 && s.config.Issuer[:6] == "https:" }
+func (s *Server) secure() bool { return strings.HasPrefix(s.config.Issuer, "https:") }
 
 // Handler is everything that is served on the public address.
 func (s *Server) Handler() http.Handler { return s.handler }
