@@ -54,9 +54,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, where.remove()) }()
 	d.folder = filepath.Join(where.temporary, "client")
 	// Nothing of it is for a script: what is told and what commands answer stay in one stream, in their order.
-	told := *d.program.Terminal
-	told.Screen = told.Output()
-	d.terminal = &told
+	d.terminal = like(d.program.Terminal)
+	d.terminal.Screen = d.terminal.Output()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	stopped, err := d.start(ctx, where)
@@ -171,15 +170,15 @@ func (d *demo) do(ctx context.Context, args ...string) error {
 // capture is do with the result kept from the screen.
 func (d *demo) capture(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
-	term := *d.terminal
+	term := like(d.terminal)
 	term.Out = &out
-	err := d.client(ctx, &term, args)
+	err := d.client(ctx, term, args)
 	return out.String(), err
 }
 
 func (d *demo) client(ctx context.Context, term *terminal.Terminal, args []string) error {
 	d.tell("$ doorward auth %s\n", strings.Join(args, " "))
-	own := *term
+	own := like(term)
 	lookup := environment(term.Env)
 	own.Env = func(name string) string {
 		switch {
@@ -190,7 +189,7 @@ func (d *demo) client(ctx context.Context, term *terminal.Terminal, args []strin
 		}
 		return lookup(name)
 	}
-	client := newLogin(&own)
+	client := newLogin(own)
 	if d.auto {
 		client.program.NoBrowser = true
 		client.lead = d.visit
@@ -203,6 +202,13 @@ func (d *demo) client(ctx context.Context, term *terminal.Terminal, args []strin
 		return d.stopped(fmt.Sprintf("'doorward auth %s' failed, with code %d", args[3], code))
 	}
 	return nil
+}
+
+// like is a terminal on the same streams.
+func like(t *terminal.Terminal) *terminal.Terminal {
+	return &terminal.Terminal{
+		In: t.In, Out: t.Out, Err: t.Err, Screen: t.Screen, Env: t.Env, Plain: t.Plain, Private: t.Private, Now: t.Now, Size: t.Size,
+	}
 }
 
 // stopped says where the demo ended before its end.
