@@ -6,6 +6,7 @@ import (
 	"github.com/doorward/doorward/authority"
 )
 
+// clients: few and changed seldom, so nothing here is made for speed. A secret is its hash.
 func clients() table[authority.Client] {
 	return table[authority.Client]{
 		columns: "id, name, secret_hash, redirects, grants, scope, default_, audience, resources, algorithm, refreshing, " +
@@ -37,7 +38,7 @@ func (s *Store) ChangeClient(
 	return changeRow(ctx, s, &s.nouns.clients, id, change)
 }
 
-// RemoveClient implements authority.Clients.
+// RemoveClient implements authority.Clients. Families of the client stay: what ends them is a mark, which after brings.
 func (s *Store) RemoveClient(ctx context.Context, id string, after authority.After) error {
 	return s.remove(ctx, "DELETE FROM clients WHERE id = $1", id, authority.ErrUnknown, after)
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/doorward/doorward/authority"
 )
 
+// authorizationCodes: the id is the hash of the code. A code lives for a minute and its row for an hour, so that the second
+// use of a code, which ends the family (RFC 6749 section 4.1.2), is still seen as one.
 func authorizationCodes() table[authority.Code] {
 	return table[authority.Code]{
 		columns: "id, request, address, agent, machine, approval, expires, redeemed, family_id",
@@ -26,6 +28,7 @@ type asked struct {
 	request *authority.AuthorizationRequest
 }
 
+// Value also cuts the request's time, as a moment does.
 func (a asked) Value() (driver.Value, error) {
 	a.request.At = cut(a.request.At)
 	bare := *a.request
@@ -33,6 +36,7 @@ func (a asked) Value() (driver.Value, error) {
 	return compound{&bare, func() bool { return false }}.Value()
 }
 
+// Scan leaves the origin alone, which other columns fill before or after.
 func (a asked) Scan(value any) error {
 	origin := a.request.Origin
 	err := compound{to: a.request}.Scan(value)
@@ -40,7 +44,8 @@ func (a asked) Scan(value any) error {
 	return err
 }
 
-// approval is a person's yes, or nothing yet.
+// approval is a person's yes, or nothing yet: NULL, so that a request that begins carries no empty JSON. It cuts the times
+// when it is saved, as a moment does.
 func approval(a *authority.Approval) compound {
 	return compound{a, func() bool {
 		a.AuthTime, a.At = cut(a.AuthTime), cut(a.At)
@@ -48,12 +53,13 @@ func approval(a *authority.Approval) compound {
 	}}
 }
 
-// AddCode implements authority.Codes.
+// AddCode implements authority.Codes; an id that is in use is ErrTaken.
 func (s *Store) AddCode(ctx context.Context, code authority.Code, after authority.After) error {
 	return addRow(ctx, s, &s.nouns.codes, code, after)
 }
 
-// ChangeCode implements authority.Codes.
+// ChangeCode implements authority.Codes. Of many who redeem one code at once, each sees what the one before it left, so one
+// succeeds.
 func (s *Store) ChangeCode(
 	ctx context.Context, id string, change func(*authority.Code) (authority.After, error),
 ) (authority.Code, error) {

@@ -9,6 +9,9 @@ import (
 	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
+// deviceRequests: written once when a device login begins and twice more in its whole life (decided, redeemed). The last
+// four columns are what those two change; an index of undecided ones counts them by address, and one of the decided ones
+// feeds the replicas. A pending poll reads none of it.
 func deviceRequests() table[authority.DeviceRequest] {
 	return table[authority.DeviceRequest]{
 		columns: "id, user_code, client_id, scope, audience, challenge, address, agent, machine, created, expires, " +
@@ -24,7 +27,9 @@ func deviceRequests() table[authority.DeviceRequest] {
 	}
 }
 
-// AddDeviceRequest implements authority.DeviceRequests. A request that has expired at the new one's Created makes way.
+// AddDeviceRequest implements authority.DeviceRequests. A request that has expired at the new one's Created makes way; one
+// that was decided but has not expired does not, since its user code still names it. In the usual case this is a single
+// INSERT, and the unique index is the check.
 func (s *Store) AddDeviceRequest(ctx context.Context, request authority.DeviceRequest) error {
 	return s.engine.Change(ctx, func(w *engine.Writer) error {
 		err := s.nouns.requests.add(w, &request)
@@ -39,24 +44,27 @@ func (s *Store) AddDeviceRequest(ctx context.Context, request authority.DeviceRe
 	})
 }
 
-// DeviceRequest implements authority.DeviceRequests.
+// DeviceRequest implements authority.DeviceRequests. It also finds one that has expired and was not swept yet: that is for
+// the law to judge, by its own clock.
 func (s *Store) DeviceRequest(ctx context.Context, id string) (authority.DeviceRequest, error) {
 	return s.nouns.requests.find(ctx, s, " WHERE id = $1", id)
 }
 
-// DeviceRequestByUserCode implements authority.DeviceRequests.
+// DeviceRequestByUserCode implements authority.DeviceRequests. The code is compared as it is; whoever reads it from a person
+// has normalised it.
 func (s *Store) DeviceRequestByUserCode(ctx context.Context, userCode string, now time.Time) (authority.DeviceRequest, error) {
 	return s.nouns.requests.find(ctx, s, " WHERE user_code = $1 AND expires > $2", userCode, micros(now))
 }
 
-// ChangeDeviceRequest implements authority.DeviceRequests.
+// ChangeDeviceRequest implements authority.DeviceRequests. The family of a redemption is added in the same transaction, so
+// that there is never one without the other.
 func (s *Store) ChangeDeviceRequest(
 	ctx context.Context, id string, change func(*authority.DeviceRequest) (authority.After, error),
 ) (authority.DeviceRequest, error) {
 	return changeRow(ctx, s, &s.nouns.requests, id, change)
 }
 
-// PendingDeviceRequests implements authority.DeviceRequests.
+// PendingDeviceRequests implements authority.DeviceRequests, from an index that holds pending ones alone.
 func (s *Store) PendingDeviceRequests(ctx context.Context, address string, now time.Time) (int, error) {
 	var pending int
 	err := s.engine.Get(ctx, "SELECT count(*) FROM device_requests WHERE address = $1 AND state = 'pending' AND expires > $2",

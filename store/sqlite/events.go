@@ -9,12 +9,14 @@ import (
 
 const eventColumns = "id, at, kind, person_id, actor, client_id, family_id, address, machine, detail"
 
+// eventFields lists an event's fields in the order of eventColumns.
 func eventFields(e *authority.Event) []any {
 	return []any{
 		&e.ID, moment{&e.At}, (*string)(&e.Kind), &e.PersonID, &e.Actor, &e.ClientID, &e.FamilyID, &e.Address, &e.Machine, &e.Detail,
 	}
 }
 
+// addEvent tells one event. Ids are not checked: an audit that could refuse a line could be made to.
 func addEvent(w *engine.Writer, e authority.Event) error {
 	args, err := values(eventFields(&e))
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
-// NewsSince implements authority.Feed. It is one statement, and the only one that Statements counts as catchUp.
+// NewsSince implements authority.Feed. It is one statement, and the only one that Statements counts as catchUp. Both halves
+// are read from an index by time, so that it costs what there is to tell, and not what there is.
 func (s *Store) NewsSince(ctx context.Context, since, now time.Time) (authority.News, error) {
 	var news authority.News
 	err := s.engine.CatchUp(ctx, `
@@ -36,7 +37,7 @@ func (s *Store) NewsSince(ctx context.Context, since, now time.Time) (authority.
 	return news, nil
 }
 
-// AddMarks implements authority.Feed.
+// AddMarks implements authority.Feed. All of after is stored, or nothing.
 func (s *Store) AddMarks(ctx context.Context, after authority.After) error {
 	return s.engine.Change(ctx, func(w *engine.Writer) error { return s.after(w, after) })
 }

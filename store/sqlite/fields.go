@@ -19,6 +19,7 @@ type (
 	}
 )
 
+// list is a list as JSON. Every text in it comes back as it was as long as it is UTF-8, NUL included.
 func list[T any, S ~[]T](to *S) compound {
 	return compound{to: to, nothing: func() bool { return *to == nil }}
 }
@@ -37,6 +38,7 @@ func (m moment) Value() (driver.Value, error) {
 	return m.at.UnixMicro(), nil
 }
 
+// Scan makes a time in UTC, so that times can be compared with ==.
 func (m moment) Scan(value any) error {
 	switch value := value.(type) {
 	case nil:
@@ -49,8 +51,10 @@ func (m moment) Scan(value any) error {
 	return nil
 }
 
+// Value is the 32 bytes.
 func (d digest) Value() (driver.Value, error) { return d.sum[:], nil }
 
+// Scan refuses what is not 32 bytes: a hash cut short would match by its beginning.
 func (d digest) Scan(value any) error {
 	raw, ok := value.([]byte)
 	if !ok || len(raw) != len(d.sum) {
@@ -60,6 +64,7 @@ func (d digest) Scan(value any) error {
 	return nil
 }
 
+// Value is NULL where there is nothing, which spares the hot paths the JSON.
 func (c compound) Value() (driver.Value, error) {
 	if c.nothing() {
 		return nil, nil
@@ -68,6 +73,7 @@ func (c compound) Value() (driver.Value, error) {
 	return string(text), err
 }
 
+// Scan leaves what c points to alone where the column is NULL; it was zero before.
 func (c compound) Scan(value any) error {
 	switch value := value.(type) {
 	case nil:

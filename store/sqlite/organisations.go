@@ -9,6 +9,7 @@ import (
 	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
+// organisations: the creator is no foreign key, since an organisation outlives who made it.
 func organisations() table[identity.Organisation] {
 	return table[identity.Organisation]{
 		columns: "id, name, short, creator, created",
@@ -18,7 +19,7 @@ func organisations() table[identity.Organisation] {
 	}
 }
 
-// AddOrganisation implements identity.Organisations.
+// AddOrganisation implements identity.Organisations; an id that is in use is ErrTaken.
 func (s *Store) AddOrganisation(ctx context.Context, organisation identity.Organisation) error {
 	return addRow(ctx, s, &s.nouns.organisations, organisation, authority.After{})
 }
@@ -28,7 +29,8 @@ func (s *Store) ListOrganisations(ctx context.Context, after string, limit int) 
 	return s.nouns.organisations.list(ctx, s, " WHERE id > $1 ORDER BY id LIMIT $2", after, max(limit, 0))
 }
 
-// SetMember implements identity.Organisations. Who is a member keeps the time of joining.
+// SetMember implements identity.Organisations. Who is a member keeps the time of joining; an organisation or a person that
+// is not there is ErrUnknown.
 func (s *Store) SetMember(ctx context.Context, organisationID, personID string, role identity.Role, joined time.Time) error {
 	return s.engine.Change(ctx, func(w *engine.Writer) error {
 		at, err := moment{&joined}.Value()
@@ -42,7 +44,7 @@ func (s *Store) SetMember(ctx context.Context, organisationID, personID string, 
 	})
 }
 
-// Memberships implements identity.Organisations.
+// Memberships implements identity.Organisations, each with its organisation, in one statement.
 func (s *Store) Memberships(ctx context.Context, personID string) ([]identity.Membership, error) {
 	var memberships []identity.Membership
 	err := s.engine.Each(ctx, `SELECT m.person_id, m.role, m.joined, o.id, o.name, o.short, o.creator, o.created

@@ -11,6 +11,8 @@ import (
 	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
+// people: user name and e-mail address are kept twice, as they were written and as they are compared. Only the second is
+// unique, and it is made of the first whenever a person is saved, so that the two cannot drift apart.
 func people() table[identity.Person] {
 	return table[identity.Person]{
 		columns: "id, username, username_key, email, email_key, name, email_verified, password, password_changed, " +
@@ -27,6 +29,7 @@ func people() table[identity.Person] {
 // canonical is a name as it is compared; NULL where there is none, since many may have none. It is written only.
 type canonical struct{ name string }
 
+// Value makes the name that is compared.
 func (c canonical) Value() (driver.Value, error) {
 	if key := identity.Canonical(c.name); key != "" {
 		return key, nil
@@ -34,6 +37,7 @@ func (c canonical) Value() (driver.Value, error) {
 	return nil, nil
 }
 
+// Scan drops what was read: it follows from the name itself.
 func (c canonical) Scan(any) error { return nil }
 
 // free answers ErrTaken where a name of the person is somebody else's user name or e-mail address: whoever signs in with
@@ -51,6 +55,7 @@ func free(w *engine.Writer, p *identity.Person) error {
 	return engine.Unavailable(err)
 }
 
+// addPerson is AddPerson inside a change.
 func (s *Store) addPerson(w *engine.Writer, p *identity.Person) error {
 	if err := free(w, p); err != nil {
 		return err
@@ -58,17 +63,19 @@ func (s *Store) addPerson(w *engine.Writer, p *identity.Person) error {
 	return s.nouns.people.add(w, p)
 }
 
-// AddPerson implements identity.People.
+// AddPerson implements identity.People: ErrTaken where the id, the user name or the e-mail address is in use, also where the
+// one is somebody's other.
 func (s *Store) AddPerson(ctx context.Context, person identity.Person) error {
 	return s.engine.Change(ctx, func(w *engine.Writer) error { return s.addPerson(w, &person) })
 }
 
-// Person implements identity.People.
+// Person implements identity.People. The id is compared byte by byte.
 func (s *Store) Person(ctx context.Context, id string) (identity.Person, error) {
 	return s.nouns.people.find(ctx, s, " WHERE id = $1", id)
 }
 
-// PersonByName implements identity.People.
+// PersonByName implements identity.People. It finds at most one, since no name is one person's user name and another's
+// e-mail address; nobody is found by the empty name.
 func (s *Store) PersonByName(ctx context.Context, name string) (identity.Person, error) {
 	return s.nouns.people.find(ctx, s, " WHERE username_key = $1 OR email_key = $1", name)
 }
@@ -108,7 +115,8 @@ func (s *Store) remove(ctx context.Context, text, id string, unknown error, afte
 	})
 }
 
-// ListPeople implements identity.People.
+// ListPeople implements identity.People. The order is that of the bytes of the canonical user name; who has no user name is
+// not listed.
 func (s *Store) ListPeople(ctx context.Context, after string, limit int) ([]identity.Person, error) {
 	return s.nouns.people.list(ctx, s, " WHERE username_key > $1 ORDER BY username_key LIMIT $2", after, max(limit, 0))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
+// signingKeys: the private part is sealed with a master key that is not in this file.
 func signingKeys() table[authority.SigningKey] {
 	return table[authority.SigningKey]{
 		columns: "id, alg, sealed, created, signs, retires",
@@ -22,7 +23,8 @@ func (s *Store) ListSigningKeys(ctx context.Context) ([]authority.SigningKey, er
 	return s.nouns.keys.list(ctx, s, " ORDER BY signs, id")
 }
 
-// AddSigningKey implements authority.SigningKeys; an id that is in use is ErrTaken.
+// AddSigningKey implements authority.SigningKeys; an id that is in use is ErrTaken. The look and the insertion are one
+// transaction, so that of two that rotate at once one gets ErrConflict and takes the other's key.
 func (s *Store) AddSigningKey(ctx context.Context, key authority.SigningKey, notAfter time.Time) error {
 	return s.engine.Change(ctx, func(w *engine.Writer) error {
 		var others int
@@ -45,7 +47,7 @@ func (s *Store) ChangeSigningKey(ctx context.Context, id string, change func(*au
 	return err
 }
 
-// RemoveSigningKey implements authority.SigningKeys.
+// RemoveSigningKey implements authority.SigningKeys; ErrUnknown where it is gone already.
 func (s *Store) RemoveSigningKey(ctx context.Context, id string) error {
 	return s.remove(ctx, "DELETE FROM signing_keys WHERE id = $1", id, authority.ErrUnknown, authority.After{})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/doorward/doorward/store/sqlite/internal/engine"
 )
 
+// signIns: the id is the hash of a cookie's value. Who reads the file, or a backup of it, cannot sign in with it.
 func signIns() table[identity.SignIn] {
 	return table[identity.SignIn]{
 		columns: "id, person_id, methods, at, expires, address, agent",
@@ -18,6 +19,7 @@ func signIns() table[identity.SignIn] {
 	}
 }
 
+// invitations: the id is the hash of a link's secret, for the same reason.
 func invitations() table[identity.Invitation] {
 	return table[identity.Invitation]{
 		columns: "id, administrator, created, expires",
@@ -35,12 +37,13 @@ func (s *Store) AddSignIn(ctx context.Context, signIn identity.SignIn) error {
 	return addRow(ctx, s, &s.nouns.signIns, signIn, authority.After{})
 }
 
-// SignIn implements identity.SignIns.
+// SignIn implements identity.SignIns. One that has expired by the store's clock is ErrUnknown, whether it was swept or not.
 func (s *Store) SignIn(ctx context.Context, id string) (identity.SignIn, error) {
 	return s.nouns.signIns.find(ctx, s, " WHERE id = $1 AND expires > $2", id, s.now())
 }
 
-// RenewSignIn implements identity.SignIns.
+// RenewSignIn implements identity.SignIns. The old id is worth nothing from the moment at which the new one is worth
+// something (session fixation), and an expired one renews nothing.
 func (s *Store) RenewSignIn(ctx context.Context, old string, renewed identity.SignIn) error {
 	return s.engine.Change(ctx, func(w *engine.Writer) error {
 		touched, err := w.Exec("DELETE FROM sign_ins WHERE id = $1 AND expires > $2", old, s.now())
@@ -51,27 +54,28 @@ func (s *Store) RenewSignIn(ctx context.Context, old string, renewed identity.Si
 	})
 }
 
-// RemoveSignIn implements identity.SignIns.
+// RemoveSignIn implements identity.SignIns; ErrUnknown where it is gone already.
 func (s *Store) RemoveSignIn(ctx context.Context, id string) error {
 	return s.remove(ctx, "DELETE FROM sign_ins WHERE id = $1", id, identity.ErrUnknown, authority.After{})
 }
 
-// RemoveSignIns implements identity.SignIns.
+// RemoveSignIns implements identity.SignIns; nobody signed in is no error.
 func (s *Store) RemoveSignIns(ctx context.Context, personID string) error {
 	return s.remove(ctx, "DELETE FROM sign_ins WHERE person_id = $1", personID, nil, authority.After{})
 }
 
-// AddInvitation implements identity.Invitations.
+// AddInvitation implements identity.Invitations; an id that is in use is ErrTaken.
 func (s *Store) AddInvitation(ctx context.Context, invitation identity.Invitation) error {
 	return addRow(ctx, s, &s.nouns.invitations, invitation, authority.After{})
 }
 
-// Invitation implements identity.Invitations.
+// Invitation implements identity.Invitations. One that has expired by the store's clock is ErrUnknown.
 func (s *Store) Invitation(ctx context.Context, id string) (identity.Invitation, error) {
 	return s.nouns.invitations.find(ctx, s, " WHERE id = $1 AND expires > $2", id, s.now())
 }
 
-// AcceptInvitation implements identity.Invitations.
+// AcceptInvitation implements identity.Invitations. Where the person cannot be added (ErrTaken) the invitation stays, so that
+// another name can be tried.
 func (s *Store) AcceptInvitation(ctx context.Context, id string, person identity.Person) error {
 	return s.engine.Change(ctx, func(w *engine.Writer) error {
 		touched, err := w.Exec("DELETE FROM invitations WHERE id = $1 AND expires > $2", id, s.now())
@@ -82,7 +86,8 @@ func (s *Store) AcceptInvitation(ctx context.Context, id string, person identity
 	})
 }
 
-// CountAttempt implements identity.Attempts.
+// CountAttempt implements identity.Attempts, in one statement: of a hundred tries at once none is lost, and no two get the
+// same number. The window does not slide; it begins anew with the first try after its end.
 func (s *Store) CountAttempt(ctx context.Context, key string, now time.Time, window time.Duration) (int, error) {
 	var tries int
 	err := s.engine.Change(ctx, func(w *engine.Writer) error {
@@ -100,7 +105,7 @@ func (s *Store) CountAttempt(ctx context.Context, key string, now time.Time, win
 	return tries, nil
 }
 
-// ClearAttempts implements identity.Attempts.
+// ClearAttempts implements identity.Attempts; nothing counted is no error.
 func (s *Store) ClearAttempts(ctx context.Context, key string) error {
 	return s.remove(ctx, "DELETE FROM attempts WHERE id = $1", key, nil, authority.After{})
 }

@@ -17,6 +17,9 @@ import (
 type table[T any] struct {
 	columns string // all of them; the first is the id
 	fields  func(*T) []any
+	// Columns and fields are the one place where a noun's order is told; everything else is made of them, so that no statement
+	// can forget a column.
+	//
 	// often is how many of the last columns change often: where nothing else did, nothing else is written, and no index
 	// of the others is touched.
 	often          int
@@ -39,6 +42,7 @@ type nouns struct {
 	keys          table[authority.SigningKey]
 }
 
+// newNouns makes every table's statements, once for each store.
 func newNouns() nouns {
 	return nouns{
 		people:        people().in("people", identity.ErrTaken, identity.ErrUnknown),

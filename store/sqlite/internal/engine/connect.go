@@ -29,8 +29,8 @@ func pragmas() map[string]string {
 		// The writer checkpoints by itself: SQLite would swallow a failed fsync there.
 		"wal_autocheckpoint": "0",
 		"journal_size_limit": "67108864",
-		"trusted_schema":     "0",
-		"cell_size_check":    "1",
+		"trusted_schema":     "0",     // a manipulated file runs no functions
+		"cell_size_check":    "1",     // and a damaged page is seen when it is read
 		"temp_store":         "2",     // memory: no copies of rows in other folders
 		"cache_size":         "-4096", // KiB
 		"mmap_size":          "0",     // a read error must be an error, not a signal
@@ -94,6 +94,7 @@ func (c *checked) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
+// assert asks the connection itself, and not the configuration, what it is.
 func (c *checked) assert(ctx context.Context, conn driver.Conn) error {
 	version, err := ask(ctx, conn, "SELECT sqlite_version()")
 	if err != nil {

@@ -59,7 +59,8 @@ func Open(ctx context.Context, config Config) (*Engine, error) {
 	return e, nil
 }
 
-// start connects, checks and migrates, in this order, and lets the writer run.
+// start connects, checks and migrates, in this order, and lets the writer run. The order matters: a damaged file is left as
+// it was found, for whoever has to save what can be saved.
 func (e *Engine) start(ctx context.Context) (err error) {
 	if e.write, err = connect(e.config.Path, writing()); err != nil {
 		return err
@@ -162,6 +163,7 @@ func (e *Engine) CatchUp(ctx context.Context, text string, args []any, row func(
 	return e.each(ctx, &e.catchUps, text, args, row)
 }
 
+// each does not keep a connection longer than the rows last, and gives it back whatever row answers.
 func (e *Engine) each(
 	ctx context.Context, counter *atomic.Uint64, text string, args []any, row func(scan func(...any) error) error,
 ) error {

@@ -14,6 +14,7 @@ import (
 // ErrDamaged says that the file is not, or no longer, a database; the message tells how to restore it.
 var ErrDamaged = errors.New("sqlite: the store is damaged")
 
+// What is answered when there is nobody left to ask.
 var (
 	errFailed = fmt.Errorf("%w: the disk has failed; nothing was changed since; restart the server", authority.ErrUnavailable)
 	errClosed = fmt.Errorf("%w: the store is closed", authority.ErrUnavailable)
@@ -62,6 +63,7 @@ func fatal(err error) bool {
 	}
 }
 
+// broken reports whether the file is not a sound database.
 func broken(code int) bool {
 	return code&0xff == codes.SQLITE_CORRUPT || code&0xff == codes.SQLITE_NOTADB
 }
@@ -74,6 +76,7 @@ func damaged(path string, err error) error {
 	return fmt.Errorf("%w: %w", restore(path), err)
 }
 
+// restore says what happened, what was kept and what to do next.
 func restore(path string) error {
 	return fmt.Errorf("%w: %s was left as it is. To restore: move it away together with %[2]s-wal and %[2]s-shm, "+
 		"copy the latest backup to %[2]s and start again", ErrDamaged, path)

@@ -28,7 +28,8 @@ type change struct {
 	left  bool       // the caller is gone: do must not run any more, since what it writes to is not there
 }
 
-// Writer owns the one connection that writes. Everything that is queued when it gets to work is one transaction
+// Writer owns the one connection that writes. Its methods are for the functions that Change runs, and for nobody else.
+// Everything that is queued when it gets to work is one transaction
 // and so one fsync; each change is a savepoint in it, so that one that fails undoes nothing but itself. Nobody is
 // answered before the commit. There is no timer: while one batch is being synchronised the next one gathers.
 type Writer struct {
@@ -46,6 +47,7 @@ type Writer struct {
 	closed, stopped, failed chan struct{}
 }
 
+// newWriter sweeps with its first batch: a store that is opened for a single change grows no older than it must.
 func newWriter(e *Engine, conn *sql.Conn) *Writer {
 	return &Writer{
 		engine: e, conn: conn, texts: map[string]*sql.Stmt{}, queue: make(chan *change), sinceSweep: e.config.SweepEvery,
@@ -61,6 +63,7 @@ func (e *Engine) Change(ctx context.Context, do func(*Writer) error) error {
 	if ctx.Err() != nil { // a select takes any case that can go on, and so might let a caller in who has left
 		return Unavailable(ctx.Err())
 	}
+	// Before the writer has taken it, the change is this caller's to withdraw.
 	select {
 	case w.queue <- c:
 	case <-ctx.Done():
@@ -70,6 +73,8 @@ func (e *Engine) Change(ctx context.Context, do func(*Writer) error) error {
 	case <-w.failed:
 		return errFailed
 	}
+	// From here on it is the batch's. The mutex makes sure that do is not running when its caller, whose variables it writes to,
+	// goes on; it waits for do, which is short, and never for the disk.
 	select {
 	case err := <-c.done:
 		return err
@@ -104,7 +109,8 @@ func (w *Writer) loop() {
 	}
 }
 
-// run makes one batch of first and whatever else is queued by now.
+// run makes one batch of first and whatever else is queued by now. BEGIN IMMEDIATE takes the writing lock at once, so
+// that no change has read what somebody else could still change (a second process with a backup tool, say).
 func (w *Writer) run(first *change) {
 	w.broken = nil
 	w.batch = append(w.batch[:0], first)
@@ -200,6 +206,7 @@ func (w *Writer) abandon(reason error) {
 	w.answer(fault)
 }
 
+// fail ends all writing. What was answered before is on the disk; the batch that has failed is not answered with success.
 func (w *Writer) fail(reason error) {
 	w.engine.config.Log.Error("the disk has failed: the store takes no more changes; what was acknowledged is kept; "+
 		"check the disk, then restart the server", "error", reason)
@@ -269,6 +276,7 @@ func (w *Writer) Get(text string, args []any, into ...any) error {
 	return w.note(statement.QueryRowContext(context.Background(), args...).Scan(into...))
 }
 
+// statement prepares a statement once for the connection, and counts it.
 func (w *Writer) statement(text string) (*sql.Stmt, error) {
 	w.engine.statements.Add(1)
 	if known, ok := w.texts[text]; ok {
@@ -282,6 +290,7 @@ func (w *Writer) statement(text string) (*sql.Stmt, error) {
 	return made, nil
 }
 
+// note keeps an error that is more than an answer, so that run gives up the batch whatever do makes of it.
 func (w *Writer) note(err error) error {
 	if err != nil && !constraint(err) && !errors.Is(err, sql.ErrNoRows) {
 		w.broken = err
@@ -289,6 +298,7 @@ func (w *Writer) note(err error) error {
 	return err
 }
 
+// close is for Close, after the loop has ended.
 func (w *Writer) close() {
 	for _, statement := range w.texts {
 		_ = statement.Close()
