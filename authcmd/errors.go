@@ -53,7 +53,11 @@ func (p *Program) Explain(err error) Failure {
 			return failure
 		}
 	}
-	return p.standard(err)
+	failure := p.standard(err)
+	if p.Words.SimpleExits && failure.Exit != ExitUsage && failure.Exit != ExitInterrupted {
+		failure.Exit = ExitFailed
+	}
+	return failure
 }
 
 // standard is the one mapping from errors to exit codes and messages. The order counts: an answer that the person has to

@@ -51,6 +51,8 @@ type Words struct {
 
 	// Explain maps the errors that the product treats in its own way; the others are doorward's.
 	Explain func(err error) (failure Failure, known bool)
+	// SimpleExits leaves three exit codes beside 0: 1 failed, 2 wrong usage, 130 interrupted.
+	SimpleExits bool
 	// Failure is how an error is printed, on standard error; nil is "Error: message" and the hint on a line of its own.
 	Failure func(f Failure) string
 }
@@ -99,11 +101,10 @@ func failureText(f Failure) string {
 }
 
 func loggedIn(c cred.Credential, now time.Time) string {
-	text := "✓ Logged in"
 	if who := Who(c); who != "" {
-		text += " as " + who
+		return "✓ Logged in as " + who + "." + ends(c, now)
 	}
-	return text + "." + ends(c, now)
+	return "✓ Logged in." + ends(c, now)
 }
 
 func refreshed(c cred.Credential, now time.Time) string {
@@ -112,11 +113,7 @@ func refreshed(c cred.Credential, now time.Time) string {
 
 // status gives what a person wants to know: who, where, how long.
 func status(c cred.Credential, now time.Time) string {
-	text := "✓ Logged in"
-	if who := Who(c); who != "" {
-		text += " as " + who
-	}
-	text += "."
+	text := loggedIn(cred.Credential{Account: c.Account, Subject: c.Subject, Extra: c.Extra}, now)
 	switch {
 	case c.Expires.IsZero():
 	case !c.Refresh.IsZero(), c.Kind == cred.KindAPIKey:

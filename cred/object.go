@@ -71,8 +71,13 @@ func (o Object) Drop(names ...string) {
 	})
 }
 
-// Text writes the object as a file: indented, members by name, a line feed at the end.
-func (o Object) Text() ([]byte, error) { return marshal(o, "  ") }
+// Text writes the object as a file: indented, members by name, a line feed at the end. An empty object is no file.
+func (o Object) Text() ([]byte, error) {
+	if len(o) == 0 {
+		return nil, nil
+	}
+	return marshal(o, "  ")
+}
 
 // marshal is json.Marshal without the escapes for HTML: this file is no page, and people compare tokens by eye.
 func marshal(value any, indent string) ([]byte, error) {
