@@ -82,7 +82,10 @@ func (p *Program) AddOutput(flags *pflag.FlagSet) {
 
 // AddPlain adds --plain alone.
 func (p *Program) AddPlain(flags *pflag.FlagSet) {
-	flags.BoolVar(&p.Terminal.Plain, "plain", false, "short sentences without colour, pictures and redrawing")
+	if p.Terminal == nil {
+		p.Terminal = terminal.New()
+	}
+	flags.BoolVar(&p.Terminal.Plain, "plain", p.Terminal.Plain, "short sentences without colour, pictures and redrawing")
 }
 
 func (g *Group) usual(value string) string {
@@ -107,7 +110,7 @@ func (g *Group) Command() *cobra.Command {
 		g.verb("me", "Say who is logged in", p.Me),
 		g.verb("token", "Print an access token, for scripts", p.Token),
 		g.verb("refresh", "Renew the login now", p.Refresh),
-		g.list(),
+		g.verb("list", "List the logins of this machine", func(ctx context.Context) error { return p.List(ctx, p.Session.Key) }),
 	)
 	if g.Flags.Choice.Path != "" {
 		auth.AddCommand(g.choose())
@@ -186,12 +189,6 @@ func (g *Group) remember() error {
 		g.Program.Terminal.Warn("Warning: the login is stored, but not noted as the default one: %s", plainText(err))
 	}
 	return nil
-}
-
-func (g *Group) list() *cobra.Command {
-	return g.verb("list", "List the logins of this machine", func(ctx context.Context) error {
-		return g.Program.List(ctx, g.Program.Session.Key)
-	})
 }
 
 // choose is the command switch.

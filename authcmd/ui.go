@@ -12,22 +12,27 @@ import (
 	"github.com/doorward/doorward/terminal"
 )
 
-// screen is flow.UI on a terminal, for one login. close ends what moves on it, before anything else is printed.
+// screen is flow.UI on a terminal, for one login.
 type screen struct {
 	terminal *terminal.Terminal
 	words    Words
 	service  string // what is signed in to, cleaned: "Acme (id.acme.example)"
 	browse   bool   // whether OpenPage opens, or only shows
 
-	mu    sync.Mutex
-	stops []func()
+	coded    bool           // ShowCode has shown the address already
+	browsers sync.WaitGroup // opened beside a device login
+	mu       sync.Mutex
+	stops    []func()
 }
 
 // UI returns the screen of one login, and a function that clears what moves on it; call it before printing on. A product's
 // own commands hand it to a flow when they do not go through Login.
 func (p *Program) UI() (ui flow.UI, done func()) {
 	s := &screen{terminal: p.Terminal, words: p.words(), service: p.service(), browse: !p.NoBrowser}
-	return s, s.close
+	return s, func() {
+		s.still()
+		s.browsers.Wait()
+	}
 }
 
 // service is what people sign in to, with the host always in it: a name can be anybody's.
@@ -47,7 +52,8 @@ func (p *Program) service() string {
 	return terminal.Clean(p.Words.Service) + " (" + host + ")"
 }
 
-func (s *screen) close() {
+// still clears the lines that move.
+func (s *screen) still() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, stop := range s.stops {
@@ -73,6 +79,7 @@ func (s *screen) ShowCode(ctx context.Context, prompt flow.Prompt) error {
 	} else {
 		s.picture(address)
 	}
+	s.coded = true
 	s.wait(ctx, "Waiting for your approval", prompt.Expires)
 	return nil
 }
@@ -125,9 +132,16 @@ func (s *screen) picture(address string) {
 	}
 }
 
-// OpenPage prints the address and opens the browser. It returns when the browser was opened or ctx has ended.
+// OpenPage prints the address and opens the browser. It returns when the browser was opened or ctx has ended. After
+// ShowCode the address is on the screen already and the login is being waited for: the browser opens beside it.
 func (s *screen) OpenPage(ctx context.Context, address string) error {
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case s.coded:
+		if s.browse {
+			s.browsers.Go(func() { _ = s.terminal.Browse(ctx, address) })
+		}
 		return nil
 	}
 	safe := terminal.Clean(address)
@@ -145,7 +159,7 @@ func (s *screen) OpenPage(ctx context.Context, address string) error {
 		return nil
 	}
 	if err := s.terminal.Browse(ctx, address); err != nil && ctx.Err() == nil {
-		s.close() // the waiting line would be drawn over
+		s.still() // the waiting line would be drawn over
 		s.terminal.Say("The browser did not open (%s). Please open the address above by hand.", plainText(err))
 		s.wait(ctx, "Waiting for the browser", deadline)
 	}
