@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ func BenchmarkRotateFamily(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rotations/s")
+	reportWAL(b, s)
 }
 
 // BenchmarkAddDeviceRequest begins device logins, by 64 at once.
@@ -50,6 +52,17 @@ func BenchmarkAddDeviceRequest(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+	reportWAL(b, s)
+}
+
+// reportWAL says how long the WAL has become: it must not grow with the load.
+func reportWAL(b *testing.B, s *Store) {
+	b.Helper()
+	info, err := os.Stat(s.config.Path + "-wal")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(info.Size())/(1<<20), "MiB-WAL")
 }
 
 func fill(tb testing.TB, s *Store, machines int) {

@@ -13,6 +13,7 @@ var clientTests = []test{
 	{"clients/removed with what else belongs to it", clientsRemoved},
 }
 
+// client has every field filled, with values of which each would be damaged by another mistake.
 func client(id string) authority.Client {
 	c := authority.Client{
 		ID: id, Name: rough, SecretHash: []byte{0, 1, 255}, Redirects: []string{"http://127.0.0.1/callback", rough},
@@ -25,6 +26,7 @@ func client(id string) authority.Client {
 	return c
 }
 
+// Every field comes back: a redirect URI or a limit that got lost would be a hole. No secret stays no secret.
 func clientsKept(t *testing.T, s Store) {
 	ctx := t.Context()
 	full, bare := client("b"), authority.Client{ID: "a"}
@@ -44,6 +46,7 @@ func clientsKept(t *testing.T, s Store) {
 	}
 }
 
+// Marks and events of a change are there when the change is.
 func clientsChanged(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddClient(ctx, authority.Client{ID: "a", Name: "before"}))
@@ -61,6 +64,7 @@ func clientsChanged(t *testing.T, s Store) {
 	found(t, want)(s.Client(ctx, "a"))
 }
 
+// A client goes together with what else that means, or not at all.
 func clientsRemoved(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddClient(ctx, client("a")))

@@ -16,10 +16,12 @@ var codeTests = []test{
 // cutAgent is what a browser called itself, cut to length in the middle of a rune.
 const cutAgent = "Agent \xf0\x9f"
 
+// origin has a machine label and an agent that a text column of the wrong kind would refuse.
 func origin() authority.Origin {
 	return authority.Origin{Address: "2001:db8::1", Agent: cutAgent, Machine: rough}
 }
 
+// approval is by a person who signed in a minute ago.
 func approval() authority.Approval {
 	return authority.Approval{
 		PersonID: "usr_1", Scope: []string{"openid", rough}, Methods: []string{"pwd"}, AuthTime: Now().Add(-time.Minute), At: Now(),
@@ -27,6 +29,7 @@ func approval() authority.Approval {
 	}
 }
 
+// code has not been redeemed.
 func code(id string) authority.Code {
 	return authority.Code{
 		ID: id, Approval: approval(), Expires: Now().Add(time.Minute),
@@ -45,6 +48,7 @@ func readCode(t *testing.T, s Store, id string) (authority.Code, error) {
 	})
 }
 
+// Every field comes back, the request's and the approval's among them: the redemption is checked against them.
 func codesKept(t *testing.T, s Store) {
 	ctx := t.Context()
 	full, bare := code("hash"), authority.Code{ID: "bare", Expires: Now()}
@@ -57,6 +61,7 @@ func codesKept(t *testing.T, s Store) {
 	gone[authority.Code](t, authority.ErrUnknown)(readCode(t, s, "HASH"))
 }
 
+// The redemption and the family that it begins are one change: a crash leaves both or neither.
 func codesRedeemed(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddCode(ctx, code("hash"), authority.After{}))
@@ -72,6 +77,7 @@ func codesRedeemed(t *testing.T, s Store) {
 	found(t, want)(readCode(t, s, "hash"))
 }
 
+// Fifty who redeem one code at once begin one family.
 func codesRaced(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddCode(ctx, code("hash"), authority.After{}))

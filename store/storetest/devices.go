@@ -17,6 +17,7 @@ var deviceTests = []test{
 	{"device requests/pending ones counted by address", devicesPending},
 }
 
+// device is pending for another ten minutes.
 func device(id, userCode string) authority.DeviceRequest {
 	return authority.DeviceRequest{
 		ID: id, UserCode: userCode, ClientID: "c", Scope: []string{"openid", rough}, Audience: []string{"a"}, Challenge: "challenge",
@@ -24,6 +25,7 @@ func device(id, userCode string) authority.DeviceRequest {
 	}
 }
 
+// Every field comes back, of a request that nobody has decided and of one that was redeemed.
 func devicesKept(t *testing.T, s Store) {
 	ctx := t.Context()
 	full := device("d1", "BCDFGHJK")
@@ -37,6 +39,7 @@ func devicesKept(t *testing.T, s Store) {
 	gone[authority.DeviceRequest](t, authority.ErrUnknown)(s.DeviceRequest(ctx, "D1"))
 }
 
+// A user code names one request as long as that lives, or a person would approve somebody else's; then it is free.
 func devicesTaken(t *testing.T, s Store) {
 	ctx := t.Context()
 	first := device("d1", "CODE")
@@ -61,6 +64,7 @@ func devicesTaken(t *testing.T, s Store) {
 	gone[authority.DeviceRequest](t, authority.ErrUnknown)(s.DeviceRequestByUserCode(ctx, "OTHER", Now()))
 }
 
+// A code is found as it was issued, and until its request expires: exactly then it is not.
 func devicesByCode(t *testing.T, s Store) {
 	ctx := t.Context()
 	d := device("d1", "CODE")
@@ -73,6 +77,7 @@ func devicesByCode(t *testing.T, s Store) {
 	gone[authority.DeviceRequest](t, authority.ErrUnknown)(s.DeviceRequestByUserCode(ctx, "CODE", d.Expires))
 }
 
+// A request goes from pending to approved to redeemed, with its events and its family in the same changes.
 func devicesDecided(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddDeviceRequest(ctx, device("d1", "CODE")))
@@ -103,6 +108,7 @@ func devicesDecided(t *testing.T, s Store) {
 	found(t, want)(s.DeviceRequestByUserCode(ctx, "NEW", Now()))
 }
 
+// Fifty polls at once redeem once, and fifty new requests with one code are one.
 func devicesRaced(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddDeviceRequest(ctx, device("d1", "CODE")))
@@ -125,6 +131,7 @@ func devicesRaced(t *testing.T, s Store) {
 	}), authority.ErrTaken)
 }
 
+// What limits the pending requests of an address counts neither decided, expired nor other people's ones.
 func devicesPending(t *testing.T, s Store) {
 	ctx := t.Context()
 	for n := range 3 {

@@ -14,6 +14,7 @@ var eventTests = []test{
 	{"events/chosen by each field, the newest first", eventsChosen},
 }
 
+// event has every field filled.
 func event(id string) authority.Event {
 	return authority.Event{
 		ID: id, At: Now(), Kind: authority.EventApproved, PersonID: "usr_1", Actor: "admin", ClientID: "c", FamilyID: "f",
@@ -21,6 +22,7 @@ func event(id string) authority.Event {
 	}
 }
 
+// Every field comes back, the newest first; nothing to tell is no error.
 func eventsKept(t *testing.T, s Store) {
 	ctx := t.Context()
 	bare := authority.Event{ID: "bare", Kind: authority.EventSignOut, At: Now().Add(time.Second)}
@@ -29,6 +31,7 @@ func eventsKept(t *testing.T, s Store) {
 	found(t, []authority.Event{bare, event("e1")})(s.ListEvents(ctx, authority.EventFilter{}))
 }
 
+// Each field of a filter narrows the list, all together too; of events at one time the one told last comes first.
 func eventsChosen(t *testing.T, s Store) {
 	ctx := t.Context()
 	var all []authority.Event

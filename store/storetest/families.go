@@ -31,6 +31,7 @@ func family(id string) authority.Family {
 	return f
 }
 
+// Every field comes back, of a family that lives and of one that ended.
 func familiesKept(t *testing.T, s Store) {
 	ctx := t.Context()
 	full, bare := family("f1"), authority.Family{ID: "f2", Kind: authority.FamilySession}
@@ -53,6 +54,7 @@ func familiesKept(t *testing.T, s Store) {
 	good(t, s.AddFamily(ctx, twin, authority.After{}))
 }
 
+// A ready token is found by its own hash only: not by the one before, and not where a session has that hash.
 func familiesByToken(t *testing.T, s Store) {
 	ctx := t.Context()
 	session, ready := family("f1"), family("f2")
@@ -77,6 +79,7 @@ func familiesByToken(t *testing.T, s Store) {
 	found(t, renewed)(s.FamilyByToken(ctx, [32]byte{1, 2, 3}))
 }
 
+// Both what a refresh changes and everything else is saved, in one family and in no other.
 func familiesChanged(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddFamily(ctx, family("f1"), authority.After{}))
@@ -120,6 +123,7 @@ func familiesChanged(t *testing.T, s Store) {
 	found(t, want)(s.Family(ctx, "f2"))
 }
 
+// A hundred refreshes of one family are a hundred generations, each on top of the one before, each with its event.
 func familiesRaced(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddFamily(ctx, authority.Family{ID: "f1", Kind: authority.FamilySession}, authority.After{}))
@@ -148,6 +152,7 @@ func familiesRaced(t *testing.T, s Store) {
 	same(t, len(events), 100)
 }
 
+// What was answered is there for the next reader at once, for a hundred machines that begin together.
 func familiesMany(t *testing.T, s Store) {
 	ctx := t.Context()
 	for _, err := range parallel(100, func(n int) error {
@@ -173,6 +178,7 @@ func familiesMany(t *testing.T, s Store) {
 	}
 }
 
+// A person sees what is alive and their own, the last used first.
 func familiesListed(t *testing.T, s Store) {
 	ctx := t.Context()
 	var want []authority.Family

@@ -29,6 +29,8 @@ func news(t *testing.T, s Store, since, now time.Time) authority.News {
 	return news
 }
 
+// A replica that missed an approval would let somebody wait, one that missed a denial would be worse: from since on,
+// that moment included, all are told, and those that have expired no longer.
 func feedDecisions(t *testing.T, s Store) {
 	ctx := t.Context()
 	states := []authority.DeviceState{authority.DeviceApproved, authority.DeviceDenied, authority.DeviceRedeemed}
@@ -53,10 +55,12 @@ func feedDecisions(t *testing.T, s Store) {
 	same(t, news(t, s, Now(), want[2].Expires), authority.News{})
 }
 
+// mark ends what began a second before it was made.
 func mark(kind authority.MarkKind, id string, made time.Time) authority.Mark {
 	return authority.Mark{Kind: kind, ID: id, Before: made.Add(-time.Second), Made: made, Expires: made.Add(time.Hour)}
 }
 
+// The same for marks, whose times are when they were made, and not what they end.
 func feedMarks(t *testing.T, s Store) {
 	first := mark(authority.MarkClient, rough, Now())
 	second, third := mark(authority.MarkFamily, "f", Now().Add(time.Second)), mark(authority.MarkPerson, "f", Now().Add(time.Second))
@@ -68,6 +72,7 @@ func feedMarks(t *testing.T, s Store) {
 	same(t, news(t, s, time.Time{}, second.Expires), authority.News{})
 }
 
+// A mark that arrives late, from a replica whose clock is behind, does not let back in what a later one has ended.
 func feedMarkAgain(t *testing.T, s Store) {
 	m := mark(authority.MarkPerson, "usr_1", Now())
 	early := mark(authority.MarkPerson, "usr_1", Now().Add(-time.Minute))
@@ -78,6 +83,7 @@ func feedMarkAgain(t *testing.T, s Store) {
 	}
 }
 
+// An event without its mark, or a mark without its event, would be a lie.
 func feedTogether(t *testing.T, s Store) {
 	ctx := t.Context()
 	f, m := family("f1"), mark(authority.MarkPerson, "usr_1", Now())
@@ -91,6 +97,7 @@ func feedTogether(t *testing.T, s Store) {
 	found(t, []authority.Event{event("e1")})(s.ListEvents(ctx, authority.EventFilter{}))
 }
 
+// The proof that a pending poll costs no statement rests on these two numbers.
 func feedCounted(t *testing.T, s Store) {
 	ctx := t.Context()
 	all, catchUp := s.Statements()

@@ -14,10 +14,12 @@ var keyTests = []test{
 	{"signing keys/two replicas that start at once make one", keysRaced},
 }
 
+// key is one of ES256.
 func key(id string, signs time.Time) authority.SigningKey {
 	return authority.SigningKey{ID: id, Alg: "ES256", Sealed: []byte{0, 255, 1}, Created: Now(), Signs: signs}
 }
 
+// Keys are listed in the order in which they begin to sign.
 func keysKept(t *testing.T, s Store) {
 	ctx := t.Context()
 	first, second := key("z", Now()), key("a", Now().Add(time.Hour))
@@ -37,6 +39,7 @@ func keysKept(t *testing.T, s Store) {
 	found(t, []authority.SigningKey{second})(s.ListSigningKeys(ctx))
 }
 
+// Of one algorithm there is one key for one time; another algorithm, or a later time, is another matter.
 func keysConflict(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddSigningKey(ctx, key("a", Now()), Now()))
@@ -48,6 +51,7 @@ func keysConflict(t *testing.T, s Store) {
 	good(t, s.AddSigningKey(ctx, other, Now()))
 }
 
+// Twenty replicas that start at once with an empty store sign with the same key.
 func keysRaced(t *testing.T, s Store) {
 	once(t, parallel(20, func(n int) error {
 		return s.AddSigningKey(t.Context(), key(strconv.Itoa(n), Now()), Now())

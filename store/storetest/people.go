@@ -17,6 +17,7 @@ var peopleTests = []test{
 	{"organisations/a member keeps the time of joining", organisationsMember},
 }
 
+// person has every field filled, so that one that a store forgets is missed.
 func person(id, username, email string) identity.Person {
 	return identity.Person{
 		ID: id, Username: username, Email: email, Name: "Name of " + id, EmailVerified: true, Password: "$argon2id$" + id,
@@ -24,6 +25,8 @@ func person(id, username, email string) identity.Person {
 	}
 }
 
+// What is added is found by its id and by either name, and by nothing that only resembles them: ids are no patterns, no
+// prefixes and no SQL. Rough text comes back as it was, and two people without an e-mail address do not clash.
 func peopleAdded(t *testing.T, s Store) {
 	ctx := t.Context()
 	full := person("usr_1", "Ada", "Ada@Example.org")
@@ -44,6 +47,8 @@ func peopleAdded(t *testing.T, s Store) {
 	}
 }
 
+// Whoever signs in with a name must be one person, or one could take another's place: by another spelling, or with a user
+// name that is somebody's e-mail address. What was refused has left nothing behind.
 func peopleTaken(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddPerson(ctx, person("usr_1", "Ada", "ada@example.org")))
@@ -72,6 +77,8 @@ func peopleTaken(t *testing.T, s Store) {
 	good(t, s.AddPerson(ctx, person("usr_3", "same@example.org", "Same@example.org")))
 }
 
+// A change is read, made and saved in one transaction. The old names are free and unknown afterwards, and a failed change
+// changes nothing.
 func peopleChanged(t *testing.T, s Store) {
 	ctx := t.Context()
 	p := person("usr_1", "Ada", "ada@example.org")
@@ -94,6 +101,7 @@ func peopleChanged(t *testing.T, s Store) {
 	is(t, err, identity.ErrUnknown)
 }
 
+// With a person go the sign-ins and memberships, for good: who comes later under the same id does not inherit them.
 func peopleRemoved(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddPerson(ctx, person("usr_1", "ada", "ada@example.org")))
@@ -109,6 +117,7 @@ func peopleRemoved(t *testing.T, s Store) {
 	gone[identity.SignIn](t, identity.ErrUnknown)(s.SignIn(ctx, "s1"))
 }
 
+// Pages follow each other without a gap or a repetition, in the order of the bytes, whatever the database's locale is.
 func peopleListed(t *testing.T, s Store) {
 	ctx := t.Context()
 	var want []identity.Person
@@ -126,6 +135,7 @@ func peopleListed(t *testing.T, s Store) {
 	found(t, want[:0])(s.ListPeople(ctx, "ämilie", 100))
 }
 
+// Organisations come by id, memberships by the time of joining, each with its organisation.
 func organisationsKept(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddPerson(ctx, person("usr_1", "ada", "ada@example.org")))
@@ -147,6 +157,7 @@ func organisationsKept(t *testing.T, s Store) {
 	found(t, []identity.Membership(nil))(s.Memberships(ctx, "usr_2"))
 }
 
+// A change of role is no new membership, and there is none without an organisation and a person.
 func organisationsMember(t *testing.T, s Store) {
 	ctx := t.Context()
 	o := identity.Organisation{ID: "org-a", Created: Now()}

@@ -19,6 +19,7 @@ var signInTests = []test{
 	{"attempts/no try is lost among many", attemptsRaced},
 }
 
+// signIn lives for another hour.
 func signIn(id, personID string) identity.SignIn {
 	return identity.SignIn{
 		ID: id, PersonID: personID, Methods: []string{"pwd", "otp"}, At: Now(), Expires: Now().Add(time.Hour),
@@ -26,6 +27,7 @@ func signIn(id, personID string) identity.SignIn {
 	}
 }
 
+// A sign-in that has expired is unknown, at the very microsecond too, and renews nothing: a stolen old cookie is worth nothing.
 func signInsKept(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddPerson(ctx, person("usr_1", "ada", "ada@example.org")))
@@ -46,6 +48,7 @@ func signInsKept(t *testing.T, s Store) {
 	gone[identity.SignIn](t, identity.ErrUnknown)(s.SignIn(ctx, "S1"))
 }
 
+// The old id ends with the same transaction that begins the new one (session fixation); a renewal that fails ends nothing.
 func signInsRenewed(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddPerson(ctx, person("usr_1", "ada", "ada@example.org")))
@@ -59,6 +62,7 @@ func signInsRenewed(t *testing.T, s Store) {
 	found(t, signIn("s2", "usr_1"))(s.SignIn(ctx, "s2"))
 }
 
+// Signing out ends one, and ending all of a person's sign-ins ends nobody else's.
 func signInsRemoved(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddPerson(ctx, person("usr_1", "ada", "ada@example.org")))
@@ -77,6 +81,7 @@ func signInsRemoved(t *testing.T, s Store) {
 	found(t, signIn("d", "usr_2"))(s.SignIn(ctx, "d"))
 }
 
+// The link that makes an administrator works once, and not after its time. A name that is taken does not use it up.
 func invitationsUsed(t *testing.T, s Store) {
 	ctx := t.Context()
 	i := identity.Invitation{ID: "i1", Administrator: true, Created: Now(), Expires: Now().Add(time.Hour)}
@@ -96,6 +101,7 @@ func invitationsUsed(t *testing.T, s Store) {
 	gone[identity.Person](t, identity.ErrUnknown)(s.Person(ctx, "usr_3"))
 }
 
+// Twenty who follow the link at once make one person.
 func invitationsRaced(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddInvitation(ctx, identity.Invitation{ID: "i1", Expires: Now().Add(time.Hour)}))
@@ -109,6 +115,8 @@ func invitationsRaced(t *testing.T, s Store) {
 	same(t, len(people), 1)
 }
 
+// The window begins with the first try and does not slide, or a patient attacker could keep somebody locked out, and an
+// impatient one would never be counted anew. Keys are compared as they are.
 func attemptsCounted(t *testing.T, s Store) {
 	ctx := t.Context()
 	at := func(after time.Duration, want int) {
@@ -127,6 +135,7 @@ func attemptsCounted(t *testing.T, s Store) {
 	found(t, 2)(s.CountAttempt(ctx, "another", Now(), time.Minute))
 }
 
+// A hundred tries at once get the numbers 1 to 100: a limit that counts after the check, or loses counts, is none.
 func attemptsRaced(t *testing.T, s Store) {
 	seen := make([]int, 101)
 	var mutex sync.Mutex

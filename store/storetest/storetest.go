@@ -49,7 +49,7 @@ const rough = "a\x00b‮c😀𐍈'\"\\%_ ßİ\t\n"
 // errChange is what a failing change function answers; it has to come back as it is.
 var errChange = errors.New("storetest: no")
 
-// test is one clause of the contract.
+// test is one clause of the contract. Its name says what is promised, and goes into the name of the subtest.
 type test struct {
 	name string
 	run  func(*testing.T, Store)
@@ -102,7 +102,7 @@ func same(t *testing.T, got, want any) {
 	}
 }
 
-// is what a getter answered what was wanted?
+// found fails the test where a getter answered anything but want.
 func found[T any](t *testing.T, want T) func(T, error) {
 	t.Helper()
 	return func(got T, err error) {

@@ -114,8 +114,8 @@ func (w *Writer) loop() {
 func (w *Writer) run(first *change) {
 	w.broken = nil
 	w.batch = append(w.batch[:0], first)
-	if w.Exec("BEGIN IMMEDIATE"); w.broken != nil {
-		w.abandon(w.broken)
+	if _, err := w.Exec("BEGIN IMMEDIATE"); err != nil {
+		w.abandon(err)
 		return
 	}
 	for c := first; c != nil; c = w.next() {
