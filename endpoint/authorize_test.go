@@ -199,6 +199,15 @@ func TestAuthorizeHandsOver(t *testing.T) {
 			t.Error("opened")
 		}
 	})
+	t.Run("SEC-027 consent is asked for every time", func(t *testing.T) {
+		h.login("cli", "usr_john")
+		for _, prompt := range []string{"-", "consent"} {
+			if got := h.authorize(v, "prompt", prompt).location(t); got.Path != "/approve" || got.Query().Get("code") != "" {
+				t.Errorf("went to %s", got)
+			}
+		}
+		backWith(t, h.authorize(v, "prompt", "none"), "login_required")
+	})
 	t.Run("SEC-024 another origin", func(t *testing.T) {
 		for _, method := range []string{"OPTIONS", "GET"} {
 			got := h.do(method, "/authorize?"+authorization(v).Encode(), "", "Origin", "https://evil.example",

@@ -56,6 +56,7 @@ func (f *failing) Client(ctx context.Context, id string) (authority.Client, erro
 // house is an authority over a real store with its endpoints on a real server, and a clock that is moved by hand.
 type house struct {
 	t         *testing.T
+	master    *keys.Master
 	authority *authority.Authority
 	store     *failing
 	people    *sqlite.Store
@@ -70,39 +71,45 @@ func (h *house) advance(by time.Duration) { h.ahead.Add(int64(by)) }
 // open makes a house with two people and a client of each sort.
 func open(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t}
-	ctx, stop := context.WithCancel(context.Background())
-	log := slog.New(slog.DiscardHandler)
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), "store.db"), Now: h.now, Log: log})
-	must(t, err)
-	h.people, h.store = store, &failing{Store: store}
-	h.authority = authority.New(authority.Config{
-		Issuer: issuer, Store: h.store, People: store, Attempts: store, Master: keys.NewMaster(), Now: h.now,
+	h := &house{t: t, master: keys.NewMaster()}
+	store, err := sqlite.Open(t.Context(), sqlite.Config{
+		Path: filepath.Join(t.TempDir(), "store.db"), Now: h.now, Log: slog.New(slog.DiscardHandler),
 	})
-	must(t, h.authority.Load(ctx))
-	ran := make(chan struct{})
-	go func() { defer close(ran); h.authority.Run(ctx) }()
-	h.furnish(ctx)
+	must(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	h.people, h.store = store, &failing{Store: store}
+	h.authority, h.url = h.replica()
+	h.furnish(t.Context())
+	return h
+}
 
+// replica is one more authority over the same store, with endpoints of its own.
+func (h *house) replica() (*authority.Authority, string) {
+	h.t.Helper()
+	a := authority.New(authority.Config{
+		Issuer: issuer, Store: h.store, People: h.people, Attempts: h.people, Master: h.master, Now: h.now,
+	})
+	must(h.t, a.Load(h.t.Context()))
+	ctx, stop := context.WithCancel(context.Background())
+	ran := make(chan struct{})
+	go func() { defer close(ran); a.Run(ctx) }()
 	mux := http.NewServeMux()
 	point := &endpoint.Endpoint{
-		Authority: h.authority, Granter: &grant.Granter{Authority: h.authority, Now: h.now},
-		People: store, Organisations: store, Issuer: issuer, Now: h.now, Log: log,
+		Authority: a, Granter: &grant.Granter{Authority: a, Now: h.now},
+		People: h.people, Organisations: h.people, Issuer: issuer, Now: h.now, Log: slog.New(slog.DiscardHandler),
 		Address: func(*http.Request) string { return "192.0.2.7" },
 	}
 	for pattern, handler := range point.Routes() {
 		mux.Handle(pattern, handler)
 	}
 	server := httptest.NewServer(mux)
-	h.url = server.URL
-	t.Cleanup(func() {
-		h.authority.Drain()
+	h.t.Cleanup(func() {
+		a.Drain()
 		server.Close()
 		stop()
 		<-ran
-		_ = store.Close()
 	})
-	return h
+	return a, server.URL
 }
 
 var scope = oauth.Scope{"openid", "profile", "email"}
@@ -172,7 +179,13 @@ func (a answer) is(t *testing.T, status int, code string) {
 // do sends a request without following redirects; header is name, value pairs.
 func (h *house) do(method, target, body string, header ...string) answer {
 	h.t.Helper()
-	request, err := http.NewRequest(method, h.url+target, strings.NewReader(body))
+	return h.at(h.url, method, target, body, header...)
+}
+
+// at is do at another replica.
+func (h *house) at(base, method, target, body string, header ...string) answer {
+	h.t.Helper()
+	request, err := http.NewRequest(method, base+target, strings.NewReader(body))
 	must(h.t, err)
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Add(header[i], header[i+1])

@@ -309,6 +309,14 @@ func TestDeviceLogin(t *testing.T) {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 	})
+	t.Run("SEC-044 a verifier for a request that had no challenge", func(t *testing.T) {
+		begun := h.begin()
+		request := h.find(begun)
+		_, err := h.authority.Devices.Approve(t.Context(), request.ID, h.approval("usr_john", request.Scope))
+		must(t, err)
+		h.post("/token", "grant_type", deviceGT, "client_id", "cli", "device_code", begun["device_code"].(string),
+			"code_verifier", oauth.NewVerifier().Reveal()).is(t, 400, "invalid_grant")
+	})
 	t.Run("SEC-031 scope", func(t *testing.T) {
 		h.post("/device_authorization", "client_id", "cli", "scope", "admin").is(t, 400, "invalid_scope")
 	})
