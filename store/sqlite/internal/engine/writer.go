@@ -43,6 +43,7 @@ type Writer struct {
 	dead   bool  // the disk has failed
 
 	sinceSweep, sinceCheckpoint int
+	checkpointEvery, walMost    int // as the constants say, but for a test
 
 	closed, stopped, failed chan struct{}
 }
@@ -51,6 +52,7 @@ type Writer struct {
 func newWriter(e *Engine, conn *sql.Conn) *Writer {
 	return &Writer{
 		engine: e, conn: conn, texts: map[string]*sql.Stmt{}, queue: make(chan *change), sinceSweep: e.config.SweepEvery,
+		checkpointEvery: checkpointEvery, walMost: walMost,
 		closed: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan struct{}),
 	}
 }
@@ -227,11 +229,11 @@ func (w *Writer) sweep() {
 
 // checkpoint copies the WAL into the database now and then. SQLite's own would swallow a failed fsync.
 func (w *Writer) checkpoint() {
-	if w.sinceCheckpoint < checkpointEvery {
+	if w.sinceCheckpoint < w.checkpointEvery {
 		return
 	}
 	w.sinceCheckpoint = 0
-	if w.copied("PRAGMA wal_checkpoint(PASSIVE)") < walMost {
+	if w.copied("PRAGMA wal_checkpoint(PASSIVE)") < w.walMost {
 		return
 	}
 	// Readers that overlap without end can keep a WAL from being begun anew. Waiting lets them pass, but not for a backup.
