@@ -81,6 +81,8 @@ func (p *Program) standard(err error) Failure {
 // Error makes a Failure an error, for commands that know better than the mapping.
 func (f *Failure) Error() string { return f.Message }
 
+// usage is what the command line, or the lack of a terminal, is to blame for. A question that cannot be asked is a failure
+// and not wrong usage: the same command is right on a terminal.
 func (p *Program) usage(err error) (Failure, bool) {
 	var wrong *UsageError
 	var nobody *terminal.NotATerminalError
@@ -93,6 +95,8 @@ func (p *Program) usage(err error) (Failure, bool) {
 	return Failure{}, false
 }
 
+// stored is what the credential file says. A damaged one is never taken for "not logged in": a script would log in again
+// over what a person could still mend.
 func (p *Program) stored(err error) (Failure, bool) {
 	var damaged *cred.DamagedError
 	var refused *cred.RefusedError
@@ -116,6 +120,7 @@ func (p *Program) stored(err error) (Failure, bool) {
 	return Failure{}, false
 }
 
+// storeHint tells the two usual reasons for a write that failed apart.
 func storeHint(err error) string {
 	if errors.Is(err, fs.ErrPermission) {
 		return "Check who owns the file and its folder."
@@ -123,6 +128,8 @@ func storeHint(err error) string {
 	return "Check that the disk is writable and not full."
 }
 
+// login is what only a new login helps against, and what ended a login before it was done. The first kind has an exit code
+// of its own, so that scripts can tell it from a failure that passes.
 func (p *Program) login(err error) (Failure, bool) {
 	again := "Run '" + p.words().Login + "' to log in again."
 	switch {
@@ -142,6 +149,7 @@ func (p *Program) login(err error) (Failure, bool) {
 	return Failure{}, false
 }
 
+// refused is what the server decided. Its description is for people and is quoted as its words, not ours.
 func (p *Program) refused(err error) (Failure, bool) {
 	for _, code := range []oauth.ErrorCode{oauth.AccessDenied, oauth.InsufficientScope, oauth.UnauthorizedClient} {
 		if !errors.Is(err, code) {
@@ -214,6 +222,7 @@ func sentence(err error) string {
 	return text
 }
 
+// plainText is an error as one clean line of bounded length: parts of it come from servers.
 func plainText(err error) string {
 	text := err.Error()
 	for _, room := range []string{"cred: ", "flow: ", "oauth: ", "session: ", "terminal: "} {

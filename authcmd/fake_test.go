@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/authcmd/choice"
 	"github.com/doorward/doorward/cred"
 	"github.com/doorward/doorward/flow"
 	"github.com/doorward/doorward/oauth"
@@ -218,7 +219,7 @@ func (m *machine) main(ctx context.Context, term *terminal.Terminal, args []stri
 	}
 	group := &authcmd.Group{Program: p, Flags: authcmd.Flags{
 		Default: authcmd.Target{Issuer: m.server.URL, ClientID: "acme"}, Variable: "ACME",
-		Choice: authcmd.Choice{Path: filepath.Join(m.folder, "choice.json")},
+		Choice: choice.File{Path: filepath.Join(m.folder, "choice.json")},
 	}}
 	group.Open = func(_ context.Context, target authcmd.Target) (authcmd.Flows, error) {
 		c := &client.Client{Issuer: target.Issuer, ID: target.ClientID, Secret: target.Secret, Now: p.Now}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/doorward/doorward/authcmd/choice"
 	"github.com/doorward/doorward/cred"
 	"github.com/doorward/doorward/flow"
 	"github.com/doorward/doorward/secret"
@@ -40,9 +41,9 @@ type Flows struct {
 
 // Flags are what the standard group takes from the command line and where else it looks.
 type Flags struct {
-	Default  Target // where neither flag, variable nor choice says otherwise
-	Variable string // the prefix of variables: "DOORWARD" for DOORWARD_ISSUER, _CLIENT_ID and _PROFILE; "": none are read
-	Choice   Choice // what switch chose; without a Path there is no switch
+	Default  Target      // where neither flag, variable nor choice says otherwise
+	Variable string      // the prefix of variables: "DOORWARD" for DOORWARD_ISSUER, _CLIENT_ID and _PROFILE; "": none are read
+	Choice   choice.File // what switch chose; without a Path there is no switch
 }
 
 // Group is the standard command group `auth`: login, logout, status, me, token, refresh, list and switch.
@@ -88,6 +89,8 @@ func (p *Program) AddPlain(flags *pflag.FlagSet) {
 	flags.BoolVar(&p.Terminal.Plain, "plain", p.Terminal.Plain, "short sentences without colour, pictures and redrawing")
 }
 
+// usual shows a default in the help, where there is one. The flag itself stays empty, so that what was typed can be told
+// from what was not.
 func (g *Group) usual(value string) string {
 	if value == "" {
 		return ""
@@ -131,6 +134,7 @@ func (g *Group) verb(name, short string, run func(context.Context) error) *cobra
 	}
 }
 
+// noArgs is cobra.NoArgs without repeating what was typed: it may be a secret that lost its flag.
 func noArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return Usagef("this command takes no arguments, only flags")
@@ -138,6 +142,7 @@ func noArgs(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// login is the one verb with flags of its own.
 func (g *Group) login() *cobra.Command {
 	cmd := g.verb("login", "Log in", nil)
 	cmd.Long = "Log in with the browser of this machine or, where there is none or with --device, with a code\n" +
@@ -289,6 +294,7 @@ func (g *Group) Target() (Target, error) {
 	return t, err
 }
 
+// variable looks up one of the group's variables by the terminal's environment.
 func (g *Group) variable(name string) string {
 	if g.Flags.Variable == "" {
 		return ""
@@ -319,6 +325,7 @@ func (g *Group) clientSecret() (secret.String, error) {
 	return g.Flags.Default.Secret, nil
 }
 
+// readSecretFile reads one line. Control characters in it mean that the wrong file was named, and it is not sent anywhere.
 func (g *Group) readSecretFile(path string) (secret.String, error) {
 	file, err := os.Open(path)
 	if err != nil {

@@ -29,8 +29,8 @@ func (p *Program) Main(ctx context.Context, root *cobra.Command, args []string) 
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 
-	running := false
-	root.SilenceErrors, root.SilenceUsage = true, true
+	running := false                                   // whether a RunE has begun: what fails earlier is the command line's fault
+	root.SilenceErrors, root.SilenceUsage = true, true // one message, ours; pages of usage hide it
 	root.SetArgs(args)
 	root.SetIn(p.Terminal.Input())
 	root.SetOut(p.Terminal.Output())
@@ -116,6 +116,8 @@ func checkTyped(cmd *cobra.Command, args []string) error {
 	return err
 }
 
+// checkValue refuses what no flag of ours can mean: nothing, a whole file by mistake, and text that would not be what it
+// looks like on the screen.
 func checkValue(name, value string) error {
 	switch {
 	case value == "":

@@ -74,12 +74,14 @@ func (p *Program) Warning(err error) {
 	p.Terminal.Warn("%s", "Warning: "+sentence(err))
 }
 
+// account describes a login that is alive.
 func (p *Program) account(c cred.Credential) Account {
 	a := describe(p.Session.Key, c)
 	a.LoggedIn = true
 	return a
 }
 
+// describe takes over what may be shown. New fields of a credential stay out until they are named here.
 func describe(key cred.Key, c cred.Credential) Account {
 	return Account{
 		Issuer: key.Issuer, ClientID: key.Client, Profile: key.Profile,
@@ -89,6 +91,7 @@ func describe(key cred.Key, c cred.Credential) Account {
 	}
 }
 
+// moment is a time for scripts: UTC, whole seconds, nil where it is not known.
 func moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -120,6 +123,7 @@ func (p *Program) paint(text string) string {
 	return text
 }
 
+// now is the clock of everything that is said about time.
 func (p *Program) now() time.Time {
 	if p.Now == nil {
 		return time.Now()

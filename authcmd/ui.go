@@ -91,6 +91,8 @@ func clean(prompt flow.Prompt) flow.Prompt {
 	return prompt
 }
 
+// standardCode is the screen of a device login: a table on a terminal, sentences where it is read aloud or logged. The code
+// goes to the clipboard only where the address is the server's own, and it says so.
 func (s *screen) standardCode(prompt flow.Prompt, address string) string {
 	address = terminal.Clean(address)
 	t := s.terminal
@@ -122,6 +124,7 @@ func (s *screen) signIn() string {
 // textRows are the lines that share the screen with a QR code: the sign-in line, one empty, address, code, waiting.
 const textRows = 5
 
+// picture draws the QR code. An address that could not be opened is not drawn either: a phone would open it.
 func (s *screen) picture(address string) {
 	text := s.words.QR(address)
 	if text == "" || terminal.CheckAddress(text) != nil {
@@ -172,6 +175,7 @@ func (s *screen) AskSecret(ctx context.Context, question string) (secret.String,
 	return s.terminal.AskSecret(ctx, terminal.Question{Text: text, Flag: s.words.SecretFlag})
 }
 
+// print writes a text of a product's Words, whether it ends with a line feed or not.
 func (s *screen) print(text string) {
 	if text = strings.TrimSuffix(text, "\n"); text != "" {
 		s.terminal.Say("%s", text)

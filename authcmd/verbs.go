@@ -160,6 +160,7 @@ func (p *Program) List(ctx context.Context, current cred.Key) error {
 	return p.Print(terminal.Columns(rows, 2), accounts)
 }
 
+// row is one line of the list.
 func (p *Program) row(a Account, c cred.Credential) []string {
 	mark, end := "", ""
 	if a.Current {

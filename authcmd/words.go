@@ -92,6 +92,7 @@ func (w *Words) fill() {
 	}
 }
 
+// failureText is an error in two lines: what happened, and what to do.
 func failureText(f Failure) string {
 	text := "Error: " + f.Message
 	if f.Hint != "" {
@@ -100,6 +101,7 @@ func failureText(f Failure) string {
 	return text
 }
 
+// loggedIn says the facts of a login that people act upon later: who, and until when.
 func loggedIn(c cred.Credential, now time.Time) string {
 	if who := Who(c); who != "" {
 		return "✓ Logged in as " + who + "." + ends(c, now)
@@ -107,6 +109,7 @@ func loggedIn(c cred.Credential, now time.Time) string {
 	return "✓ Logged in." + ends(c, now)
 }
 
+// refreshed says no name: nothing about that has changed.
 func refreshed(c cred.Credential, now time.Time) string {
 	return "✓ The login was renewed." + ends(c, now)
 }
@@ -166,6 +169,7 @@ func day(t, now time.Time) string {
 	return t.Format("2 Jan 2006")
 }
 
+// me leaves out what the server does not say, instead of showing empty rows.
 func me(c cred.Credential) [][]string {
 	var rows [][]string
 	for _, row := range [][]string{

@@ -85,6 +85,7 @@ func (t *Terminal) HasBrowser() bool {
 	})
 }
 
+// wsl reports whether this Linux runs inside Windows, whose browser the person uses.
 func (t *Terminal) wsl() bool { return t.env("WSL_DISTRO_NAME") != "" || t.env("WSL_INTEROP") != "" }
 
 // browsers lists the argument lists to try, best first.

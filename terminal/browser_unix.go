@@ -16,6 +16,7 @@ func systemBrowsers(address string) [][]string {
 	return [][]string{{"xdg-open", address}, {"x-www-browser", address}, {"www-browser", address}}
 }
 
+// detach gives the browser a session of its own: Ctrl-C in our terminal goes to our process group only.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
 // openBuiltin is never reached here: no list has the builtin entry.

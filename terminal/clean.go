@@ -26,6 +26,7 @@ func Shorten(text string, width int) string {
 	return displaywidth.TruncateString(Clean(text), width, "…")
 }
 
+// clean works on runes; a broken byte is shown as the byte it is, so that nothing is lost silently.
 func clean(text string, lines bool) string {
 	if harmless(text, lines) {
 		return text
@@ -74,6 +75,7 @@ func forbidden(r rune) bool {
 	return 0xe0000 <= r && r <= 0xe007f // tags: invisible text inside text
 }
 
+// escape writes a rune as Go and C sources do.
 func escape(r rune) string {
 	switch {
 	case r == '\n':

@@ -29,6 +29,7 @@ func Columns(rows [][]string, gap int) string {
 	return b.String()
 }
 
+// writeRow writes one line; empty cells at its end count as absent.
 func writeRow(b *strings.Builder, row []string, widths []int, gap int) {
 	for len(row) > 0 && row[len(row)-1] == "" {
 		row = row[:len(row)-1]

@@ -135,6 +135,7 @@ func (t *Terminal) pose(q Question) error {
 	return err
 }
 
+// answer is what a read brought.
 type answer struct {
 	text string
 	err  error

@@ -79,6 +79,8 @@ func segment(text string) []coding.Encoding {
 	return segments
 }
 
+// alphanumeric reports whether c is of the 45 characters of the alphanumeric mode. The question mark and the equals sign of
+// a query are not.
 func alphanumeric(c byte) bool {
 	return 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(" $%*+-./:", c) >= 0
 }
@@ -113,6 +115,7 @@ func (q QR) Lines(quiet int, coloured bool) []string {
 	return lines
 }
 
+// half is the character with these halves in the colour of the text, which stands for white.
 func half(top, below bool) string {
 	switch {
 	case top && below:

@@ -123,6 +123,7 @@ func (t *Terminal) Output() io.Writer { return t.out() }
 // Errors returns the stream of errors and warnings.
 func (t *Terminal) Errors() io.Writer { return t.errw() }
 
+// The zero value of each stream is the process's own.
 func (t *Terminal) in() io.Reader {
 	if t.In == nil {
 		return os.Stdin
@@ -165,6 +166,7 @@ func (t *Terminal) now() time.Time {
 	return t.Now()
 }
 
+// isTerminal reports whether stream is an open terminal of this process; buffers and pipes never are.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && file != nil && term.IsTerminal(int(file.Fd()))

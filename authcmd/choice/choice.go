@@ -1,4 +1,5 @@
-package authcmd
+// Package choice keeps which login of this machine is meant when none is named.
+package choice
 
 import (
 	"encoding/json"
@@ -11,22 +12,22 @@ import (
 	"github.com/doorward/doorward/cred"
 )
 
-// Choice is a small file that says which login is meant when none is named. It holds no secret.
-type Choice struct{ Path string }
+// File is a small file that says which login is meant when none is named. It holds no secret.
+type File struct{ Path string }
 
-// choiceFile is the file's content.
-type choiceFile struct {
+// content is the shape of the file.
+type content struct {
 	Issuer  string `json:"issuer"`
 	Client  string `json:"client_id"`
 	Profile string `json:"profile"`
 }
 
-// maxChoice is the largest file that is read, in bytes.
-const maxChoice = 64 << 10
+// maxSize is the largest file that is read, in bytes.
+const maxSize = 64 << 10
 
 // Load returns the choice; the zero Key and no error where none was made. A file that cannot be read as one is an error
 // that names it: guessing could send a command to another account.
-func (c Choice) Load() (cred.Key, error) {
+func (c File) Load() (cred.Key, error) {
 	data, err := os.ReadFile(c.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return cred.Key{}, nil
@@ -34,12 +35,12 @@ func (c Choice) Load() (cred.Key, error) {
 	if err != nil {
 		return cred.Key{}, err
 	}
-	return parseChoice(c.Path, data)
+	return parse(c.Path, data)
 }
 
-func parseChoice(path string, data []byte) (cred.Key, error) {
-	var file choiceFile
-	if len(data) > maxChoice {
+func parse(path string, data []byte) (cred.Key, error) {
+	var file content
+	if len(data) > maxSize {
 		return cred.Key{}, fmt.Errorf("%s is too long for what it should hold; remove it and run switch again", path)
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
@@ -49,8 +50,8 @@ func parseChoice(path string, data []byte) (cred.Key, error) {
 }
 
 // Save writes the choice: to a new file that then takes the old one's place, so that a crash leaves one or the other.
-func (c Choice) Save(key cred.Key) error {
-	data, err := json.MarshalIndent(choiceFile{key.Issuer, key.Client, key.Profile}, "", "  ")
+func (c File) Save(key cred.Key) error {
+	data, err := json.MarshalIndent(content{key.Issuer, key.Client, key.Profile}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package authcmd
+package choice
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 
 func TestChoice(t *testing.T) {
 	t.Parallel()
-	c := Choice{Path: filepath.Join(t.TempDir(), "new", "choice.json")}
+	c := File{Path: filepath.Join(t.TempDir(), "new", "choice.json")}
 	if key, err := c.Load(); key != (cred.Key{}) || err != nil {
 		t.Errorf("none: %v, %v", key, err)
 	}
@@ -28,7 +28,7 @@ func TestChoice(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%d files in the folder, %v", len(entries), err)
 	}
-	for _, data := range []string{"", "{", "[]", `{"issuer":1}`, strings.Repeat(" ", maxChoice+1)} {
+	for _, data := range []string{"", "{", "[]", `{"issuer":1}`, strings.Repeat(" ", maxSize+1)} {
 		if err := os.WriteFile(c.Path, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -38,11 +38,11 @@ func TestChoice(t *testing.T) {
 	}
 }
 
-func FuzzParseChoice(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"issuer":"https://id.example","client_id":"a","profile":""}`))
 	f.Add([]byte(`{`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if key, err := parseChoice("x", data); err != nil && key != (cred.Key{}) {
+		if key, err := parse("x", data); err != nil && key != (cred.Key{}) {
 			t.Fatalf("%q: a key with an error: %v", data, key)
 		}
 	})
