@@ -46,7 +46,7 @@ func (s *sweep) token(kind string, pairs ...string) map[string]any {
 	return body
 }
 
-// browser logs in with a code, refreshes, uses the code again.
+// browser logs in with a code, refreshes twice, and then plays the first refresh token and the code again.
 func (s *sweep) browser() {
 	s.t.Helper()
 	v := oauth.NewVerifier()
@@ -68,9 +68,11 @@ func (s *sweep) browser() {
 		"code_verifier", v.Reveal(),
 	}
 	body := s.token("browser", redeem...)
-	s.token("refreshed", "grant_type", "refresh_token", "refresh_token", body["refresh_token"].(string))
+	second := s.token("refreshed", "grant_type", "refresh_token", "refresh_token", body["refresh_token"].(string))
+	s.token("refreshed again", "grant_type", "refresh_token", "refresh_token", second["refresh_token"].(string))
+	s.post(s.t, "/token", "grant_type", "refresh_token", "refresh_token", body["refresh_token"].(string), "client_id", "doorward") // a replay
+	redeem[len(redeem)-1] = s.keep("wrong verifier", oauth.NewVerifier().Reveal())
 	s.post(s.t, "/token", append(redeem, "client_id", "doorward")...)
-	s.post(s.t, "/token", "grant_type", "refresh_token", "refresh_token", body["refresh_token"].(string), "client_id", "doorward")
 	s.do(s.t, "GET", "/userinfo", "", "Authorization", "Bearer "+body["access_token"].(string))
 	s.post(s.t, "/revoke", "client_id", "doorward", "token", body["refresh_token"].(string))
 }
@@ -88,6 +90,59 @@ func (s *sweep) device() {
 	_, err := s.john.ApproveDevice(s.t.Context(), begun["verification_uri_complete"].(string))
 	must(s.t, err)
 	s.token("device", "grant_type", "urn:ietf:params:oauth:grant-type:device_code", "device_code", code)
+}
+
+// endings are a revocation, a denial, a sign-out and an account that locks itself.
+func (s *sweep) endings() {
+	s.t.Helper()
+	s.post(s.t, "/revoke", "client_id", "doorward", "token", s.secrets["device refresh_token"])
+	begun := s.post(s.t, "/device_authorization", "client_id", "doorward").json(s.t)
+	_, err := s.john.DenyDevice(s.t.Context(), begun["verification_uri_complete"].(string))
+	must(s.t, err)
+	page, err := s.john.Open(s.t.Context(), "/settings/security/applications")
+	must(s.t, err)
+	_, err = page.Press(s.t.Context(), "Sign out")
+	must(s.t, err)
+	ada := &visitor.Visitor{Base: s.Issuer()}
+	for range 6 {
+		if err := ada.SignIn(s.t.Context(), seed.Ada, secret.New(s.secrets["wrong password"])); err == nil {
+			s.t.Fatal("a wrong password was taken")
+		}
+	}
+}
+
+// audited checks that each thing that happened left an event that says who, what, when, from where and how.
+func audited(t *testing.T, events []authority.Event) {
+	t.Helper()
+	found := map[authority.EventKind]authority.Event{}
+	for _, event := range events {
+		found[event.Kind] = event
+		if event.ID == "" || event.At.IsZero() {
+			t.Errorf("an event without id or time: %+v", event)
+		}
+	}
+	for _, want := range []struct {
+		kind            authority.EventKind
+		person, address bool
+	}{
+		{authority.EventSignIn, true, true},
+		{authority.EventSignInFailed, false, true},
+		{authority.EventSignInLocked, false, true},
+		{authority.EventSignOut, true, true},
+		{authority.EventApproved, true, true},
+		{authority.EventDenied, true, true},
+		{authority.EventCodeGuess, true, true},
+		{authority.EventReplay, true, true},
+		{authority.EventCodeReplay, true, true},
+		{authority.EventSessionEnded, true, true},
+		{authority.EventTokenIssued, true, false},
+		{authority.EventClientAdded, false, false},
+	} {
+		event, ok := found[want.kind]
+		if !ok || want.person && event.PersonID == "" || want.address && event.Address == "" {
+			t.Errorf("%s: found %v, %+v", want.kind, ok, event)
+		}
+	}
 }
 
 // faults provokes an inner error and a panic with secrets at hand.
@@ -137,6 +192,7 @@ func TestCanarySweep_SEC274(t *testing.T) {
 		"client_secret", s.keep("client secret", seed.ServiceSecret))
 	s.do(t, "GET", "/userinfo?access_token="+s.secrets["device access_token"], "")
 	s.do(t, "GET", "/d/"+s.secrets["device access_token"], "")
+	s.endings()
 	s.faults()
 
 	events, err := r.store.ListEvents(t.Context(), authority.EventFilter{Limit: 1000})
@@ -151,6 +207,7 @@ func TestCanarySweep_SEC274(t *testing.T) {
 	if len(events) < 8 || len(s.secrets) < 20 {
 		t.Fatalf("the sweep met %d events and %d secrets", len(events), len(s.secrets))
 	}
+	t.Run("SEC-278 one event for each thing that happened", func(t *testing.T) { audited(t, events) })
 	for place, text := range map[string]string{
 		"log": invited + r.log.String(), "audit": string(audit), "metrics": string(metrics),
 	} {
