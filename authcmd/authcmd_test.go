@@ -106,7 +106,7 @@ func TestOutputAsObjects(t *testing.T) {
 	m.run("auth", "logout", "--output", "json").want(t, 0, "{\n  \"logged_in\": false,\n  \"revoked\": true\n}\n", "")
 	m.run("auth", "logout", "--output", "json").want(t, 0, "{\n  \"logged_in\": false,\n  \"revoked\": false\n}\n", "")
 	m.run("auth", "list", "--output", "json").want(t, 0, "[]\n", "")
-	m.run("auth", "status", "--output", "yaml").want(t, 4, "", "code: login_required\nmessage: Not logged in.\nhint: Run 'acmectl auth login' to log in.\n")
+	m.run("auth", "status", "--output", "yaml").want(t, 4, "", "code: login_required\nmessage: Not logged in.\nhint: \"Run 'acmectl auth login' to log in.\"\n")
 }
 
 func TestSecondLoginEndsTheFirst(t *testing.T) {
@@ -485,6 +485,33 @@ func TestProductOfItsOwn_PIP02_PIP17(t *testing.T) {
 	want := "Please open this URL in your browser to authenticate:\nhttps://id.example/cli-auth?code=ABC123\n\nWaiting for authentication...\n✓ Successfully authenticated as user@example.com\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" || code != 0 {
 		t.Errorf("exit %d: %s", code, diff)
+	}
+}
+
+func TestHooksAndRequiredFlags(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		hook error
+		args []string
+		want int
+	}{
+		"a hook that fails":  {session.ErrLoginRequired, []string{"do", "--id=1"}, 4},
+		"a required flag":    {nil, []string{"do"}, 2},
+		"a hook's own usage": {authcmd.Usagef("bad"), []string{"do", "--id=1"}, 2},
+		"nothing wrong":      {nil, []string{"do", "--id=1"}, 0},
+	} {
+		var errs safeBuffer
+		p := &authcmd.Program{Terminal: &terminal.Terminal{Err: &errs, Out: &errs}}
+		root := &cobra.Command{Use: "acme", PersistentPreRunE: func(*cobra.Command, []string) error { return test.hook }}
+		do := &cobra.Command{Use: "do", RunE: func(*cobra.Command, []string) error { return nil }}
+		do.Flags().String("id", "", "")
+		if err := do.MarkFlagRequired("id"); err != nil {
+			t.Fatal(err)
+		}
+		root.AddCommand(do)
+		if code := p.Main(t.Context(), root, test.args); code != test.want {
+			t.Errorf("%s: exit %d, %s", name, code, errs.String())
+		}
 	}
 }
 

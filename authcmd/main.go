@@ -73,6 +73,16 @@ func prepare(cmd *cobra.Command, running *bool) {
 		cmd.Args = noSuchCommand
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
+	// A hook that fails knows why; only cobra's own checks are the command line's fault.
+	for _, hook := range []*func(*cobra.Command, []string) error{&cmd.PersistentPreRunE, &cmd.PreRunE} {
+		if run := *hook; run != nil {
+			*hook = func(cmd *cobra.Command, args []string) error {
+				err := run(cmd, args)
+				*running = *running || err != nil
+				return err
+			}
+		}
+	}
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if err := checkTyped(cmd, args); err != nil {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 )
@@ -80,7 +81,34 @@ func ordered(d *json.Decoder) (any, error) {
 		}
 		return object(d)
 	}
-	return token, nil // a string, a bool, null
+	if text, ok := token.(string); ok && !plain(text) {
+		return quoted(text), nil
+	}
+	return token, nil // a plain string, a bool, null
+}
+
+// quoted is a string that is written in double quotes. The library decides on quotes itself and misses cases ("? !").
+type quoted string
+
+// MarshalYAML writes the string as JSON does, which is YAML too (YAML 1.2 section 1.2).
+func (q quoted) MarshalYAML() ([]byte, error) {
+	var buf bytes.Buffer
+	encoder := json.NewEncoder(&buf)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(string(q))
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
+}
+
+// plain reports whether text begins with a letter and is made of what no reader of YAML takes for a sign; words that mean
+// something else than themselves are left to the library.
+func plain(text string) bool {
+	for i, r := range text {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		if !letter && (i == 0 || !strings.ContainsRune("0123456789 ._/@+-", r)) {
+			return false
+		}
+	}
+	return text != "" && !strings.HasSuffix(text, " ")
 }
 
 func list(d *json.Decoder) (any, error) {

@@ -42,7 +42,7 @@ func TestFormats(t *testing.T) {
   "empty": []
 }
 `,
-		YAML: `b: <yes> & no
+		YAML: `b: "<yes> & no"
 a: true
 "n": 9007199254740992
 f: 1.5
