@@ -45,6 +45,8 @@ type Options struct {
 	Clients []authority.Client
 	// More is added to the store beside those: organisations, members, ready tokens.
 	More server.Seed
+	// Contracts are other wires that the authority is to speak.
+	Contracts []server.Contract
 
 	// Listen is where the authority listens; "": a free port of 127.0.0.1.
 	Listen string
@@ -159,7 +161,7 @@ func (a *Authority) open(ctx context.Context) (*server.Server, error) {
 	}
 	return server.New(ctx, server.Config{
 		Issuer: a.Issuer, Listener: listener, Store: store, Master: a.master, Seed: a.seed(), Clock: a.Clock, Log: a.options.Log,
-		DrainTimeout: 2 * time.Second,
+		Contracts: a.options.Contracts, DrainTimeout: 2 * time.Second,
 	})
 }
 
