@@ -56,7 +56,8 @@ func stale(request authority.AuthorizationRequest, v visit, now time.Time) bool 
 	return request.MaxAge >= 0 && !v.At.After(request.At) && now.Sub(v.At) > time.Duration(request.MaxAge)*time.Second
 }
 
-// destination is where the browser goes afterwards, for people.
+// destination is where the browser goes afterwards, for people: without path and query, which they cannot judge, but with the
+// port, by which two programs on one machine differ.
 func destination(uri string) string {
 	parsed, err := url.Parse(uri)
 	if err != nil || parsed.Host == "" {
@@ -83,13 +84,16 @@ func (c *Console) approve(w http.ResponseWriter, r *http.Request, v visit) {
 	see(w, location)
 }
 
+// answer is where the decision leads. Both ways go back to the program, which waits for one of them; an approval may be
+// given twice (a double click: the browser follows the second answer), and each code is good once and only with the
+// program's own verifier.
 func (c *Console) answer(r *http.Request, v visit, request authority.AuthorizationRequest) (location string, err error) {
 	switch r.PostForm.Get("decision") {
 	case "approve":
 		approval := v.approval(c, c.Address(r))
 		approval.Scope = request.Scope
 		location, err = c.Authority.Logins.Approve(r.Context(), request, approval)
-		if errors.Is(err, authority.ErrUnavailable) {
+		if errors.Is(err, authority.ErrUnavailable) { // the program can say so and begin again; a page here could not
 			return c.Authority.Logins.Refuse(request, &oauth.Error{Code: oauth.TemporarilyUnavailable}), nil
 		}
 		return location, err

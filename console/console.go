@@ -87,6 +87,7 @@ func (c *Console) Routes() map[string]http.Handler {
 	return routes
 }
 
+// prepare fills in what was left empty and parses the templates, once, before the first request.
 func (c *Console) prepare() {
 	c.once.Do(func() {
 		if c.Log == nil {
@@ -104,14 +105,6 @@ func (c *Console) prepare() {
 		c.cookies = cookieNamesOf(c.Issuer)
 		c.pages = parsePages(c.Brand)
 	})
-}
-
-func peer(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // visit is somebody who is signed in and looks at a page.
@@ -136,10 +129,21 @@ func (c *Console) signedIn(next func(http.ResponseWriter, *http.Request, visit))
 	}
 }
 
+// peer is the address of whoever is at the other end of the connection. Headers that claim something else are not looked
+// at; a server behind a proxy brings its own Address.
+func peer(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
 // maxForm bounds what a form may send, in bytes: a sealed request with all its parameters at their limits fits.
 const maxForm = 64 << 10
 
-// posted reads the form before anything else looks at it.
+// posted reads the form before anything else looks at it. Handlers of a POST read r.PostForm alone: what stands in the
+// address of a form was written by whoever made the link.
 func (c *Console) posted(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -151,7 +155,8 @@ func (c *Console) posted(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// addressOf is where somebody wanted to go who has to sign in first.
+// addressOf is where somebody wanted to go who has to sign in first. A form that came too late leads back to its question,
+// never to its answer.
 func addressOf(r *http.Request) string {
 	if r.Method != http.MethodPost {
 		return r.URL.RequestURI()

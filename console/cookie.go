@@ -33,7 +33,8 @@ func cookieNamesOf(issuer string) cookieNames {
 	return cookieNames{signIn: "__Host-doorward", browser: "__Host-doorward-form", secure: true}
 }
 
-// setCookie keeps a value until the browser closes; the empty value takes it away.
+// setCookie keeps a value until the browser closes; the empty value takes it away. Lax, and not Strict: people come from a
+// link that another program opened, and must find themselves signed in.
 func (c *Console) setCookie(w http.ResponseWriter, name string, value secret.String) {
 	cookie := &http.Cookie{
 		Name: name, Value: value.Reveal(), Path: "/", HttpOnly: true, Secure: c.cookies.secure, SameSite: http.SameSiteLaxMode,
@@ -74,7 +75,7 @@ func (c *Console) browserKey(w http.ResponseWriter, r *http.Request) secret.Stri
 // behind the protection against other origins, and it keeps a form of one sign-in from being sent in the next.
 func formToken(key secret.String, purpose string) string {
 	mac := hmac.New(sha256.New, []byte(key.Reveal()))
-	mac.Write([]byte(purpose)) // never fails
+	mac.Write([]byte(purpose)) // hash.Hash never fails
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 

@@ -30,7 +30,7 @@ func typedCode(r *http.Request) string {
 	if code := r.PathValue("code"); code != "" {
 		return code
 	}
-	for name, values := range r.URL.Query() {
+	for name, values := range r.URL.Query() { // Get would know one spelling
 		if name = strings.ToLower(name); (name == "code" || name == "user_code") && values[0] != "" {
 			return values[0]
 		}
@@ -71,7 +71,9 @@ func (c *Console) askCode(w http.ResponseWriter, r *http.Request, v visit, body 
 	c.render(w, r, status, "code", view{Title: "Enter the code", Alert: alert, Person: &v, Return: PathDevice, Body: body})
 }
 
-// refuseCode says the same of unknown, expired, used and decided codes (SEC-105).
+// refuseCode says the same of unknown, expired, used and decided codes, since any difference would tell a guesser that a
+// code was right once (SEC-105). Whoever has used up their guesses does not see what they typed: it looks as if it had
+// been tried.
 func (c *Console) refuseCode(w http.ResponseWriter, r *http.Request, v visit, typed string, err error) {
 	switch body := (codeView{Code: cut(typed, 32)}); {
 	case isUnknown(err):
@@ -84,7 +86,8 @@ func (c *Console) refuseCode(w http.ResponseWriter, r *http.Request, v visit, ty
 	}
 }
 
-// client returns an application that may still sign people in.
+// client returns an application that may still sign people in. One that was switched off while somebody looked at its page
+// gets no approval any more (SEC-079).
 func (c *Console) client(ctx context.Context, id string) (authority.Client, error) {
 	client, err := c.Authority.Registry.Client(ctx, id)
 	if errors.Is(err, authority.ErrUnknown) || err == nil && client.Disabled {
@@ -94,7 +97,8 @@ func (c *Console) client(ctx context.Context, id string) (authority.Client, erro
 }
 
 // decide takes the person's yes or no. The form names the request by its id and by its code: only who had the code on the
-// page can decide.
+// page can decide, and no id that became known somewhere else is worth anything here. The code is not looked up again, so
+// that deciding costs no guess and the person of the second tab is told who won instead of "no such code".
 func (c *Console) decide(w http.ResponseWriter, r *http.Request, v visit) {
 	ctx, id, decision := r.Context(), r.PostForm.Get("id"), r.PostForm.Get("decision")
 	if !v.genuine(r, id) {
@@ -115,7 +119,7 @@ func (c *Console) decide(w http.ResponseWriter, r *http.Request, v visit) {
 		c.refuseCode(w, r, v, code, authority.ErrUnknown)
 	case err != nil && !errors.Is(err, authority.ErrUsed):
 		c.fail(w, r, err)
-	default: // of two decisions one has won, and both read which
+	default: // of two decisions one has won; the next page says which
 		see(w, pathResult+"?"+url.Values{"id": {id}, "asked": {decision}}.Encode())
 	}
 }
@@ -135,7 +139,8 @@ func (c *Console) take(ctx context.Context, request authority.DeviceRequest, v v
 	return errForm
 }
 
-// approval is this person's yes, to all that was asked for.
+// approval is this person's yes, to all that was asked for. How and when they had signed in goes with it into the tokens
+// (amr and auth_time).
 func (v visit) approval(c *Console, address string) authority.Approval {
 	return authority.Approval{
 		PersonID: v.Person.ID, Methods: v.Methods, AuthTime: v.At, At: c.Now(), Address: address,
@@ -149,7 +154,8 @@ type resultView struct {
 	ID, Token            string // for "This was not me"; "" : there is nothing to take back
 }
 
-// showResult says what became of a login that this person decided.
+// showResult says what became of a login that this person decided. It is an address of its own, so that reloading it
+// sends no decision again; what it says is read from the store and not from the address.
 func (c *Console) showResult(w http.ResponseWriter, r *http.Request, v visit) {
 	id := r.FormValue("id")
 	request, err := c.Authority.Devices.Get(r.Context(), id)
@@ -162,30 +168,36 @@ func (c *Console) showResult(w http.ResponseWriter, r *http.Request, v visit) {
 		c.fail(w, r, authority.ErrUnknown) // undecided, or not theirs to know
 		return
 	}
-	if approved && c.ended(r.Context(), request.FamilyID) {
-		approved = false
+	page := c.denied(v)
+	if approved = approved && !c.ended(r.Context(), request.FamilyID); approved {
+		page = c.approved(r.Context(), request, v)
 	}
-	page := view{Title: "The login was denied", Person: &v}
-	body := resultView{Text: "Nothing is signed in, and the terminal has been told. You can close this window."}
+	// A second decision changes nothing, but whoever made it must not believe that it did (SEC-077).
 	switch asked := r.FormValue("asked"); {
 	case approved && asked == "deny":
 		page.Alert = "It had been approved before you pressed Deny. Press “This was not me” to take that back."
 	case !approved && asked == "approve":
 		page.Alert = "It had been denied before you pressed Approve. Start again in your terminal if you want to sign in."
 	}
-	if approved {
-		page.Title = "You approved the login"
-		body.Text = "Go back to your terminal; it goes on by itself. You can close this window."
-		body.Application, body.Machine = shown(request.ClientID), shown(request.Origin.Machine)
-		if client, err := c.client(r.Context(), request.ClientID); err == nil {
-			body.Application = nameOf(client)
-		}
-		body.ID, body.Token = id, v.Token(pathDisown+id)
-	}
-	c.render(w, r, http.StatusOK, "result", func() view { page.Body = body; return page }())
+	c.render(w, r, http.StatusOK, "result", page)
 }
 
-// ended reports whether what came of a login is over already.
+func (c *Console) denied(v visit) view {
+	return view{Title: "The login was denied", Person: &v, Body: resultView{
+		Text: "Nothing is signed in, and the terminal has been told. You can close this window.",
+	}}
+}
+
+// approved is the page of somebody who may have been talked into it: the way back is on it (RFC 10027 section 6.1.6).
+func (c *Console) approved(ctx context.Context, request authority.DeviceRequest, v visit) view {
+	return view{Title: "You approved the login", Person: &v, Body: resultView{
+		Application: c.nameOf(ctx, request.ClientID), Machine: shown(request.Origin.Machine),
+		Text: "Go back to your terminal; it goes on by itself. You can close this window.",
+		ID:   request.ID, Token: v.Token(pathDisown + request.ID),
+	}}
+}
+
+// ended reports whether what came of a login is over already: the page of yesterday must not offer to end it.
 func (c *Console) ended(ctx context.Context, familyID string) bool {
 	if familyID == "" {
 		return false

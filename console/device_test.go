@@ -72,7 +72,7 @@ func TestScannersChangeNothing_SEC080(t *testing.T) {
 	signedIn := h.browser(john, johnsPassword)
 	for range 3 {
 		a := h.send(nil, http.MethodGet, path, nil, nil)
-		if a.StatusCode != 200 || strings.Contains(a.Body, "build-7") || !strings.Contains(a.Body, "Sign in") {
+		if a.StatusCode != http.StatusOK || strings.Contains(a.Body, "build-7") || !strings.Contains(a.Body, "Sign in") {
 			t.Error("without cookies:", a.StatusCode)
 		}
 		h.send(nil, http.MethodHead, path, nil, nil)

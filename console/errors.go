@@ -41,7 +41,8 @@ const (
 		"Wait ten minutes, or start again in your terminal later."
 )
 
-// problemOf is the ONE map from an error to what a person reads.
+// problemOf is the ONE map from an error to what a person reads: what happened, what was kept, what to do. Rows are tried in
+// their order, since ErrTooLong is an ErrWrong too. What is not here is a fault of ours, and its words stay in the log.
 func problemOf(err error) problem {
 	for _, row := range []struct {
 		err error
@@ -66,6 +67,8 @@ func problemOf(err error) problem {
 		{identity.ErrUnknown, gone},
 		{authority.ErrUnavailable, problem{503, "One moment", "The service cannot reach its store just now. Nothing is lost; " +
 			"try again in a few seconds.", 5 * time.Second, true}},
+		{context.DeadlineExceeded, problem{503, "One moment", "This took longer than it should. Nothing more is known to have changed; " +
+			"try again in a few seconds.", 5 * time.Second, true}},
 		{context.Canceled, problem{499, "You left", "The page was left before it was ready.", 0, false}},
 	} {
 		if errors.Is(err, row.err) {
@@ -76,10 +79,12 @@ func problemOf(err error) problem {
 		"If it stays, tell whoever runs this service the number below.", 0, true}
 }
 
+// gone is what unknown, used and expired links have in common, so that nobody learns which it is.
 var gone = problem{404, "This is not here", "The link is wrong, was used before, or has ended. Nothing was changed. " +
 	"Go back to where you came from and start again.", 0, false}
 
-// fail shows the error page for err, with a short id that the log has too.
+// fail shows the error page for err, with a short id that the log has too. Only what somebody has to repair is logged as an
+// error; strangers can produce all the rest at will, and an alarm that they ring is worth nothing.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	id := problemID()
@@ -123,6 +128,7 @@ func problemID() string {
 	return hex.EncodeToString(raw[:])
 }
 
+// isUnknown reports what both rooms below call unknown.
 func isUnknown(err error) bool {
 	return errors.Is(err, identity.ErrUnknown) || errors.Is(err, authority.ErrUnknown)
 }

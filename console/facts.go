@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -24,7 +25,7 @@ type facts struct {
 	Life        string   // how long
 }
 
-// factsOf gathers them. address is that of the browser.
+// factsOf gathers them. address is that of the browser. Everything that the requester claims goes through shown.
 func factsOf(client authority.Client, scope oauth.Scope, origin authority.Origin, asked, now time.Time, address string) facts {
 	f := facts{
 		Application: nameOf(client), Machine: shown(origin.Machine), Address: shown(origin.Address), Asked: asked,
@@ -32,6 +33,15 @@ func factsOf(client authority.Client, scope oauth.Scope, origin authority.Origin
 	}
 	f.Near, f.Far = compared(origin.Address, address)
 	return f
+}
+
+// nameOf is what people call the client of an id, be it switched off: what it holds is still there to be revoked.
+func (c *Console) nameOf(ctx context.Context, id string) string {
+	client, err := c.Authority.Registry.Client(ctx, id)
+	if err != nil {
+		return shown(id)
+	}
+	return nameOf(client)
 }
 
 // nameOf is what people call the client.
@@ -61,7 +71,8 @@ func cut(text string, limit int) string {
 	return text
 }
 
-// sentences says what a scope allows.
+// sentences says what a scope allows. Values that only an application's own service knows are shown as they are: a wrong
+// explanation would be worse than none.
 func sentences(scope oauth.Scope) []string {
 	said := map[string]string{
 		oauth.ScopeOpenID:        "Know that it is you.",
@@ -83,7 +94,8 @@ func sentences(scope oauth.Scope) []string {
 	return lines
 }
 
-// life says how long the program stays signed in.
+// life says how long the program stays signed in, in the order in which it will notice: the date that nothing moves, then
+// the idle time that every use moves.
 func life(client authority.Client, now time.Time) string {
 	var parts []string
 	switch {
@@ -104,14 +116,15 @@ func life(client authority.Client, now time.Time) string {
 	return "U" + parts[0][1:] + ", or " + parts[1]
 }
 
-// compared says how the address that asked stands to the browser's.
+// compared says how the address that asked stands to the browser's. It is the one fact on the page that a phisher cannot
+// choose, so that what is not plainly near is called far: an address that cannot be read too.
 func compared(asks, browser string) (words string, far bool) {
 	a, errA := netip.ParseAddr(asks)
 	b, errB := netip.ParseAddr(browser)
 	if errA != nil || errB != nil {
 		return "it cannot be compared with this browser’s", true
 	}
-	a, b = a.Unmap().WithZone(""), b.Unmap().WithZone("")
+	a, b = a.Unmap().WithZone(""), b.Unmap().WithZone("") // ::ffff:192.0.2.1 is 192.0.2.1
 	switch {
 	case a.IsLoopback() && b.IsLoopback():
 		return "this computer", false
@@ -129,7 +142,7 @@ func sameNetwork(a, b netip.Addr) bool {
 	return err == nil && network.Contains(b)
 }
 
-// ago says how long something is past.
+// ago says how long something is past. Clocks of replicas differ by moments, and nobody wants to read "0 seconds".
 func ago(d time.Duration) string {
 	if d < 10*time.Second {
 		return "just now"

@@ -26,7 +26,8 @@ var styleSheet string
 //go:embed assets/icon.svg
 var icon []byte
 
-// pages are the templates and files that a console serves.
+// pages are the templates and files that a console serves. Everything is in the program: a page asks for nothing elsewhere
+// (SEC-215) and no folder of the machine is ever read.
 type pages struct {
 	templates map[string]*template.Template
 	assets    map[string]asset // by name
@@ -87,7 +88,8 @@ func (p *pages) add(name, extension, kind string, body []byte) string {
 	return "/assets/" + name
 }
 
-// picture tells what kind of picture it is; "" where it is none.
+// picture tells what kind of picture it is by its content; "" where it is none. An SVG may carry a script: it runs in no
+// <img>, and asset serves it sandboxed for whoever opens it by itself.
 func picture(body []byte) string {
 	switch kind := http.DetectContentType(body); {
 	case kind == "image/png", kind == "image/jpeg", kind == "image/webp":
@@ -102,7 +104,7 @@ var colour = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
 // accent is the operator's colour as a rule, with black or white on it, whichever can be read better (WCAG 2.2, 1.4.3).
 func accent(value string) string {
-	if !colour.MatchString(value) {
+	if !colour.MatchString(value) { // a name, or a rule that would go on behind it
 		return ""
 	}
 	number, _ := strconv.ParseUint(value[1:], 16, 32) // the pattern allows nothing else
@@ -133,6 +135,7 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
+	// HSTS is the server's: it knows how it is reached. These hold for every page, errors too (SEC-205, SEC-207, SEC-212).
 	header.Set("Content-Security-Policy", policy(v.leadsTo))
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")

@@ -22,7 +22,8 @@ type application struct {
 	ByOthers bool // an administrator issued it
 }
 
-// showApplications lists what this person's programs are signed in to, the last used first.
+// showApplications lists what this person's programs are signed in to, the last used first. It is one page without parts:
+// the store keeps what has ended out of it, and nobody signs in on thousands of machines.
 func (c *Console) showApplications(w http.ResponseWriter, r *http.Request, v visit) {
 	families, err := c.Authority.Sessions.Of(r.Context(), v.Person.ID)
 	if err != nil {
@@ -35,22 +36,19 @@ func (c *Console) showApplications(w http.ResponseWriter, r *http.Request, v vis
 	}
 	page := view{Title: "Authorized Applications", Wide: true, Person: &v, Body: applications}
 	if r.FormValue("revoked") != "" {
+		// Nothing of the address is repeated: a link with this parameter can say no more than this.
 		page.Status = "It was revoked. That program has to sign in again."
 	}
 	c.render(w, r, http.StatusOK, "applications", page)
 }
 
 func (c *Console) application(r *http.Request, family authority.Family) application {
-	name := shown(family.ClientID)
-	if client, err := c.client(r.Context(), family.ClientID); err == nil {
-		name = nameOf(client)
-	}
 	line := application{
-		ID: family.ID, Name: name, Machine: shown(family.Origin.Machine), How: ways[family.How], From: shown(family.Origin.Address),
+		ID: family.ID, Name: c.nameOf(r.Context(), family.ClientID), Machine: shown(family.Origin.Machine), How: ways[family.How], From: shown(family.Origin.Address),
 		Last: shown(family.LastAddress), Since: family.Created, Used: family.LastUsed, Ends: family.Ends,
 		ByOthers: family.IssuedBy != "" && family.IssuedBy != family.PersonID,
 	}
-	if line.Used.Before(line.Since) {
+	if line.Used.Before(line.Since) { // a login that was never refreshed has no use of its own yet
 		line.Used = line.Since
 	}
 	line.UsedAgo = ago(c.Now().Sub(line.Used))
@@ -63,7 +61,8 @@ var ways = map[string]string{
 	"token": "with a ready token",
 }
 
-// askRevoke asks once, in words.
+// askRevoke asks once, in words. The question is a page and not a dialogue, so that it needs no script, and a link to it
+// ends nothing.
 func (c *Console) askRevoke(w http.ResponseWriter, r *http.Request, v visit) {
 	family, err := c.own(r, v, r.FormValue("session"))
 	if err != nil {
@@ -78,7 +77,8 @@ func (c *Console) askRevoke(w http.ResponseWriter, r *http.Request, v visit) {
 	})
 }
 
-// revoke ends what one machine holds.
+// revoke ends what one machine holds: its refresh token at once, its access tokens within a second wherever the authority
+// is asked. The form's token names the session, so that a form shown for one ends no other.
 func (c *Console) revoke(w http.ResponseWriter, r *http.Request, v visit) {
 	id := r.PostForm.Get("session")
 	if !v.genuine(r, pathRevoke+id) {
@@ -96,7 +96,7 @@ func (c *Console) revoke(w http.ResponseWriter, r *http.Request, v visit) {
 	see(w, PathApplications+"?revoked=1")
 }
 
-// own returns one of this person's families; somebody else's is as unknown as none.
+// own returns one of this person's families; somebody else's is as unknown as none, or ids could be tried out.
 func (c *Console) own(r *http.Request, v visit, id string) (authority.Family, error) {
 	family, err := c.Authority.Sessions.Get(r.Context(), id)
 	if err == nil && family.PersonID != v.Person.ID {

@@ -131,13 +131,14 @@ func TestProblems(t *testing.T) {
 	for err, status := range map[error]int{
 		identity.ErrWrong: 401, identity.ErrTooLong: 400, identity.ErrLocked: 429, identity.ErrBusy: 503, identity.ErrTaken: 409, identity.ErrUnknown: 404,
 		authority.ErrUnknown: 404, authority.ErrExpired: 400, authority.ErrUsed: 409, authority.ErrTooMany: 429, errForm: 400, errForged: 403, errClient: 400,
+		context.DeadlineExceeded:                            503,
 		fmt.Errorf("wrapped: %w", authority.ErrUnavailable): 503, errors.New("anything else"): 500, oauth.Errorf(oauth.ServerError, "x"): 500,
 	} {
 		p := problemOf(err)
 		if p.Status != status || p.Title == "" || p.Message == "" || strings.Contains(p.Message, "!") {
 			t.Errorf("%v: %+v", err, p)
 		}
-		if p.loud != (status >= 500 && err != identity.ErrBusy) {
+		if p.loud != (status >= 500 && !errors.Is(err, identity.ErrBusy)) {
 			t.Errorf("%v: loud is %t", err, p.loud)
 		}
 	}
@@ -180,7 +181,7 @@ func TestBrand(t *testing.T) {
 		t.Error("the house's own brand")
 	}
 	a := h.send(nil, http.MethodGet, h.console.pages.brand.Style, nil, nil)
-	if a.StatusCode != 200 || !strings.Contains(a.Header.Get("Cache-Control"), "immutable") || a.Header.Get("Content-Type") != "text/css; charset=utf-8" {
+	if a.StatusCode != http.StatusOK || !strings.Contains(a.Header.Get("Cache-Control"), "immutable") || a.Header.Get("Content-Type") != "text/css; charset=utf-8" {
 		t.Error(a.Header)
 	}
 	if a := h.send(nil, http.MethodGet, "/assets/console.go", nil, nil); a.StatusCode != http.StatusNotFound {
@@ -192,8 +193,18 @@ func TestBrand(t *testing.T) {
 func TestContrast(t *testing.T) {
 	t.Parallel()
 	for _, pair := range [][2]uint32{
-		{0xffffff, 0x1b1d20}, {0xffffff, 0x5b6067}, {0xf4f4f1, 0x1b1d20}, {0xf1f1ed, 0x1b1d20}, {0x1d5b4f, 0xffffff}, {0xa8201a, 0xffffff},
-		{0x1c1f22, 0xecedee}, {0x1c1f22, 0xa7adb4}, {0x24282c, 0xecedee}, {0x8fd3bf, 0x0d1f1a}, {0xf08a80, 0x2a0705}, {0x1c1f22, 0xff9d94},
+		{0xffffff, 0x1b1d20},
+		{0xffffff, 0x5b6067},
+		{0xf4f4f1, 0x1b1d20},
+		{0xf1f1ed, 0x1b1d20},
+		{0x1d5b4f, 0xffffff},
+		{0xa8201a, 0xffffff},
+		{0x1c1f22, 0xecedee},
+		{0x1c1f22, 0xa7adb4},
+		{0x24282c, 0xecedee},
+		{0x8fd3bf, 0x0d1f1a},
+		{0xf08a80, 0x2a0705},
+		{0x1c1f22, 0xff9d94},
 	} {
 		for _, value := range pair {
 			if text := fmt.Sprintf("#%06x", value); !strings.Contains(styleSheet, text) {

@@ -21,7 +21,8 @@ type signInView struct {
 	Alert  string
 }
 
-// askSignIn shows the sign-in page in the place of another one.
+// askSignIn shows the sign-in page in the place of another one, without a redirect: the address stays that of the login, so
+// that reloading, or coming back to the tab tomorrow, leads to where the person wanted to go.
 func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request, v signInView, status int) {
 	v.Return = ownPath(v.Return)
 	v.Name = cut(v.Name, 320)
@@ -29,6 +30,7 @@ func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request, v signInView
 	c.render(w, r, status, "signin", view{Title: "Sign in", Alert: v.Alert, Body: v})
 }
 
+// showSignIn is the page by its own address; most people see it in the place of another one.
 func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request) {
 	back := ownPath(r.FormValue("return"))
 	switch _, err := c.visit(r); {
@@ -45,6 +47,8 @@ func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request) {
 // somebody planted or saw earlier is worth nothing afterwards (SEC-204).
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	form := signInView{Return: r.PostForm.Get("return"), Name: r.PostForm.Get("name")}
+	// Nobody may be signed in to an account that is not theirs by a form of another site, or of another browser: what they
+	// then approve would be somebody else's.
 	if !checkToken(r, cookie(r, c.cookies.browser), PathSignIn) {
 		form.Alert = problemOf(errForged).Message
 		c.askSignIn(w, r, form, http.StatusForbidden)
@@ -75,7 +79,7 @@ func (c *Console) refuseSignIn(w http.ResponseWriter, r *http.Request, form sign
 		})
 	}
 	p := problemOf(err)
-	if p.loud || p.Status == http.StatusNotFound {
+	if p.loud || p.Status == http.StatusNotFound { // not about the name and the password
 		c.fail(w, r, err)
 		return
 	}
@@ -93,7 +97,8 @@ func (c *Console) personNamed(ctx context.Context, name string) string {
 	return person.ID
 }
 
-// begin signs the person in, in this browser.
+// begin signs the person in, in this browser. The key for forms of before stays: it opens nothing, and other tabs may still
+// show a form that was made with it.
 func (c *Console) begin(w http.ResponseWriter, r *http.Request, personID string) error {
 	ctx, address := r.Context(), c.Address(r)
 	if err := c.Presence.End(ctx, cookie(r, c.cookies.signIn)); err != nil {
@@ -104,7 +109,6 @@ func (c *Console) begin(w http.ResponseWriter, r *http.Request, personID string)
 		return err
 	}
 	c.setCookie(w, c.cookies.signIn, key)
-	c.setCookie(w, c.cookies.browser, secret.String{}) // the forms of before are worth nothing now
 	c.Authority.Recorder.Record(ctx, authority.Event{
 		Kind: authority.EventSignIn, PersonID: personID, Address: address, Detail: methodPassword,
 	})
@@ -142,5 +146,5 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// message is a page that only says something.
+// message is a page that only says something, and where to go from there.
 type message struct{ Text, Next, NextName string }

@@ -16,10 +16,12 @@ type welcomeView struct {
 	Token                 string
 }
 
+// invited is the law of invitations, over the console's own parts.
 func (c *Console) invited() *identity.Welcome {
 	return &identity.Welcome{Invitations: c.Invitations, Hasher: c.Doorkeeper.Hasher, Now: c.Now}
 }
 
+// showWelcome asks for the first account. Used, expired and wrong links are one and the same page.
 func (c *Console) showWelcome(w http.ResponseWriter, r *http.Request) {
 	if _, err := c.invited().Find(r.Context(), linkOf(r)); err != nil {
 		c.fail(w, r, err)
@@ -28,12 +30,14 @@ func (c *Console) showWelcome(w http.ResponseWriter, r *http.Request) {
 	c.askWelcome(w, r, welcomeView{}, "", http.StatusOK)
 }
 
+// askWelcome shows the form, again with what was typed where something was refused; the password is never sent back.
 func (c *Console) askWelcome(w http.ResponseWriter, r *http.Request, v welcomeView, alert string, status int) {
 	v.Token = formToken(c.browserKey(w, r), PathWelcome)
 	c.render(w, r, status, "welcome", view{Title: "Welcome", Alert: alert, Body: v})
 }
 
-// welcome makes the person and signs them in.
+// welcome makes the person and signs them in. The link is used up in the transaction that adds the person, so that of two
+// who have it one becomes the administrator.
 func (c *Console) welcome(w http.ResponseWriter, r *http.Request) {
 	form := welcomeView{Name: r.PostForm.Get("name"), Username: r.PostForm.Get("username"), Email: r.PostForm.Get("email")}
 	if !checkToken(r, cookie(r, c.cookies.browser), PathWelcome) {
@@ -64,4 +68,6 @@ func (c *Console) welcome(w http.ResponseWriter, r *http.Request) {
 	see(w, PathApplications)
 }
 
+// linkOf is the secret in the address. The log has the route's pattern and not the address, and no page that the browser
+// goes on to is told where it came from (Referrer-Policy).
 func linkOf(r *http.Request) secret.String { return secret.New(r.PathValue("link")) }
