@@ -74,7 +74,7 @@ func (s *settings) read() error {
 		return authcmd.Usagef("%s: %w", s.file, err)
 	}
 	given := make(map[string]bool)
-	s.flags.Visit(func(flag *pflag.Flag) { given[flag.Name] = true })
+	s.flags.VisitAll(func(flag *pflag.Flag) { given[flag.Name] = flag.Changed })
 	for _, value := range values {
 		if given[value.name] {
 			continue // typed, or in a variable
