@@ -50,6 +50,9 @@ type Options struct {
 
 	// Listen is where the authority listens; "": a free port of 127.0.0.1.
 	Listen string
+	// Issuer is the address by which the authority is known, where something of the test's stands before it (a proxy that
+	// loses answers, say); "": its own.
+	Issuer string
 	// Log takes the server's log; nil: it goes to the test's, from warnings on.
 	Log *slog.Logger
 }
@@ -103,7 +106,7 @@ func With(t testing.TB, options Options) *Authority {
 		options.People[i].fill()
 	}
 	a := &Authority{
-		ClientID: options.Clients[0].ID, Person: options.People[0], Clock: new(server.Clock),
+		Issuer: options.Issuer, ClientID: options.Clients[0].ID, Person: options.People[0], Clock: new(server.Clock),
 		t: t, options: options, folder: t.TempDir(), master: keys.NewMaster(), address: options.Listen,
 	}
 	if a.address == "" {
@@ -194,6 +197,9 @@ func (a *Authority) Stop() {
 	}
 	a.end = nil
 }
+
+// Address is where the authority listens, host and port.
+func (a *Authority) Address() string { return a.address }
 
 // Advance moves the authority's clock.
 func (a *Authority) Advance(by time.Duration) { a.Clock.Advance(by) }
