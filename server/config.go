@@ -84,9 +84,9 @@ type Config struct {
 }
 
 const (
-	readTimeout  = 15 * time.Second
-	writeTimeout = 30 * time.Second
-	idleTimeout  = 2 * time.Minute
+	readTimeout  = 15 * time.Second // a phone on a bad line sends a form in two
+	writeTimeout = 30 * time.Second // a page after a password waits for its turn at the hash
+	idleTimeout  = 2 * time.Minute  // longer than the interval of a poll: the next one comes by the same connection
 	drainTimeout = 10 * time.Second
 	// maxHeader bounds a request's header, in bytes: a scope of 50,000 bytes still gets its answer, a state of 1 MB is 431.
 	maxHeader = 64 << 10

@@ -16,9 +16,9 @@ var bounds = [...]float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5, 30}
 // counts are what is counted of one route. There is one per pattern of the list of routes, made before the first request:
 // nothing that a client sends makes a series (SEC-279).
 type counts struct {
-	classes [6]atomic.Uint64 // by the first digit of the status
-	buckets [len(bounds) + 1]atomic.Uint64
-	nanos   atomic.Int64
+	classes [6]atomic.Uint64               // by the first digit of the status
+	buckets [len(bounds) + 1]atomic.Uint64 // not cumulative: that is made when they are read
+	nanos   atomic.Int64                   // the sum of all durations
 }
 
 func (c *counts) add(status int, took time.Duration) {
@@ -51,7 +51,7 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	gauge(w, "doorward_ready", "1 where requests are served: the store answers and the news of other replicas is fresh.",
 		float64(oneIf(s.ready(r.Context()) == nil)))
 	gauge(w, "doorward_connections", "Open connections.", float64(s.connections.Load()))
-	var memory runtime.MemStats
+	var memory runtime.MemStats // stops the world for some microseconds, once a scrape
 	runtime.ReadMemStats(&memory)
 	gauge(w, "go_goroutines", "Goroutines that exist.", float64(runtime.NumGoroutine()))
 	gauge(w, "go_memstats_heap_alloc_bytes", "Bytes of live heap objects.", float64(memory.HeapAlloc))
@@ -62,7 +62,7 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 func (c *counts) write(w io.Writer, pattern string) {
 	var total uint64
 	const name = "doorward_http_request_duration_seconds"
-	for i := range c.buckets {
+	for i := range c.buckets { // cumulative, as the format wants them
 		end := "+Inf"
 		if i < len(bounds) {
 			end = strconv.FormatFloat(bounds[i], 'g', -1, 64)

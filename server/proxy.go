@@ -29,6 +29,7 @@ func (p proxies) address(r *http.Request) string {
 	if len(p) == 0 || !p.trust(peer) {
 		return peer.String()
 	}
+	// Several headers of the name are one list (RFC 9110 section 5.3); reading only the first would believe a stranger's.
 	chain := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
 	for i := len(chain) - 1; i >= 0; i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(chain[i]))
@@ -47,6 +48,7 @@ func (p proxies) insecure(r *http.Request) bool {
 	if len(p) == 0 {
 		return false
 	}
+	// The last value is the nearest proxy's; where a proxy says nothing, nothing is known and nothing refused.
 	scheme := r.Header["X-Forwarded-Proto"]
 	if len(scheme) == 0 || !strings.EqualFold(scheme[len(scheme)-1], "http") {
 		return false

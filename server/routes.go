@@ -22,7 +22,7 @@ const (
 
 // route is one line of the list.
 type route struct {
-	pattern string
+	pattern string // as net/http's ServeMux reads it; also its name in log and metrics
 	kind    kind
 	handler http.Handler
 	counts  *counts
@@ -31,6 +31,7 @@ type route struct {
 // list is the ONE list of routes: what is not on it does not exist.
 func (s *Server) list() []route {
 	var routes []route
+	// Sorted, so that logs, metrics and tests have the same order at every start.
 	add := func(kind kind, handlers map[string]http.Handler) {
 		for _, pattern := range slices.Sorted(maps.Keys(handlers)) {
 			routes = append(routes, route{pattern, kind, handlers[pattern], new(counts)})
@@ -51,7 +52,7 @@ func (s *Server) list() []route {
 		"GET /healthz": http.HandlerFunc(s.health),
 		"GET /readyz":  http.HandlerFunc(s.readiness),
 	})
-	if s.config.Clock != nil {
+	if s.config.Clock != nil { // a page, since a browser on this machine can be made to post to it by any site
 		add(page, map[string]http.Handler{"GET /dev/clock": s.config.Clock, "POST /dev/clock": s.config.Clock})
 	}
 	return routes
@@ -96,6 +97,7 @@ func (s *Server) enter(route *route, next http.Handler) http.Handler {
 func pageHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
+		// The strictest policy; a page that needs a style sheet or leads back to a program says so itself.
 		header.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
 		header.Set("X-Frame-Options", "DENY")
 		header.Set("Referrer-Policy", "no-referrer")

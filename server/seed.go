@@ -24,7 +24,7 @@ type Seed struct {
 // SeedPerson is a person and the password, which is kept as a hash.
 type SeedPerson struct {
 	identity.Person
-	Clear secret.String
+	Clear secret.String // the password as the person types it
 }
 
 // SeedMember is a person's place in an organisation.
@@ -37,10 +37,10 @@ type SeedMember struct {
 
 // SeedToken is a ready token of a known value.
 type SeedToken struct {
-	Token    secret.String
+	Token    secret.String // any text; it is kept as a hash
 	ClientID string
 	PersonID string
-	Level    authority.Level
+	Level    authority.Level // how long it lives, from the start that added it
 	Scope    oauth.Scope
 }
 
@@ -61,6 +61,7 @@ func (s *Server) seed(ctx context.Context, seed *Seed) error {
 
 func (s *Server) seedPeople(ctx context.Context, seed *Seed) error {
 	for _, p := range seed.People {
+		// Looked for first: a password hash costs more than all the rest of a start.
 		_, err := s.config.Store.Person(ctx, p.ID)
 		if !errors.Is(err, identity.ErrUnknown) {
 			if err != nil {
@@ -106,7 +107,7 @@ func (s *Server) seedClients(ctx context.Context, seed *Seed) error {
 		}
 		_, err := s.authority.Registry.Client(ctx, client.ID)
 		if errors.Is(err, authority.ErrUnknown) {
-			err = s.authority.Registry.Add(ctx, client, "server")
+			err = s.authority.Registry.Add(ctx, client, "server") // checks it as it checks everybody's
 		}
 		if err != nil && !errors.Is(err, authority.ErrTaken) {
 			return fmt.Errorf("the client %s: %w", client.ID, err)
@@ -117,6 +118,7 @@ func (s *Server) seedClients(ctx context.Context, seed *Seed) error {
 
 func (s *Server) seedTokens(ctx context.Context, seed *Seed) error {
 	for _, token := range seed.ReadyTokens {
+		// One that has expired or was revoked is not made again under the same value: IssueReady then says that it is taken.
 		if _, err := s.authority.Tokens.Check(ctx, token.Token.Reveal()); err == nil {
 			continue
 		}

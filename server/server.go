@@ -21,7 +21,7 @@ import (
 
 // Server is an authority that answers.
 type Server struct {
-	config     Config
+	config     Config // as given, with the defaults filled in
 	proxies    proxies
 	authority  *authority.Authority
 	granter    *grant.Granter
@@ -34,12 +34,12 @@ type Server struct {
 	metrics  net.Listener // nil: none
 	cert     *certificate // nil: plain http
 	routes   []route
-	handler  http.Handler
+	handler  http.Handler // everything of the public address
 
-	started     time.Time
-	serving     chan struct{}
-	draining    atomic.Bool
-	connections atomic.Int64
+	started     time.Time     // for the metrics
+	serving     chan struct{} // closed by Run
+	draining    atomic.Bool   // from the beginning of the end
+	connections atomic.Int64  // open ones
 }
 
 // New puts the server together, listens, reads what must be known before the first request and adds the seed. Nothing is
@@ -71,6 +71,8 @@ func (s *Server) assemble(ctx context.Context) error {
 		s.cert = cert
 	}
 	s.wire()
+	// Signing keys, revocations and decisions are known before the first request: a replica that learned them later would
+	// accept for a moment what was taken back.
 	if err := s.authority.Load(ctx); err != nil {
 		return fmt.Errorf("server: the store cannot be read: %w", err)
 	}
@@ -180,6 +182,7 @@ func (s *Server) ready(ctx context.Context) error {
 // Run serves until ctx ends (nil after an orderly end), a listener fails or the store does. Then held polls are answered,
 // requests that have begun may finish within DrainTimeout (SEC-292), and the store is closed.
 func (s *Server) Run(ctx context.Context) error {
+	// The follower outlives ctx: requests that are let to finish still need fresh news, or their checks are refused.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var rooms sync.WaitGroup
 	rooms.Go(func() { s.authority.Run(following) })
@@ -201,6 +204,7 @@ func (s *Server) Run(ctx context.Context) error {
 		cause = errors.New("server: the store has refused to keep what was written and will not be written again; " +
 			"everything that was acknowledged is kept. Look at the disk, then start the server again")
 	}
+	// The order matters: first the requests, then what they stand on, the store last.
 	s.drain(ctx, public)
 	_ = metrics.Close() // nobody's login depends on it
 	stop()
@@ -210,9 +214,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // drain lets what has begun come to its end, and cuts what takes too long.
 func (s *Server) drain(ctx context.Context, public *http.Server) {
-	s.draining.Store(true)
+	s.draining.Store(true) // /readyz says so, and the load balancer looks elsewhere
 	public.SetKeepAlivesEnabled(false)
-	s.authority.Drain()
+	s.authority.Drain() // polls that wait are answered now, or they alone would use up the limit
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.DrainTimeout)
 	defer cancel()
 	if err := public.Shutdown(limit); err != nil {
@@ -235,12 +239,14 @@ func (s *Server) public() *http.Server {
 	protocols.SetHTTP1(true)
 	server := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: min(10*time.Second, s.config.ReadTimeout), ReadTimeout: s.config.ReadTimeout,
+		// A held poll moves the limits of its own connection (endpoint); everything else keeps to these.
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, Protocols: protocols,
 		ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug), ConnState: s.connection,
 	}
 	if s.cert != nil {
 		protocols.SetHTTP2(true)
 		server.TLSConfig = s.cert.config()
+		// A connection may hold many polls, but not so many, and not so much unread data, that one client is a load.
 		server.HTTP2 = &http.HTTP2Config{
 			MaxConcurrentStreams: 128, MaxReadFrameSize: 16 << 10, MaxReceiveBufferPerConnection: 256 << 10,
 			MaxReceiveBufferPerStream: 64 << 10, WriteByteTimeout: writeTimeout,

@@ -24,7 +24,7 @@ func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // WriteHeader notes the status.
 func (r *response) WriteHeader(status int) {
-	if r.status == 0 && status >= http.StatusOK {
+	if r.status == 0 && status >= http.StatusOK { // the 1xx are no answers yet
 		r.status = status
 	}
 	if r.route != nil {
@@ -52,7 +52,7 @@ type shell struct {
 }
 
 func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	started := time.Now()
+	started := time.Now() // the real clock: a moved one would make nonsense of what took how long
 	answer := &response{ResponseWriter: w}
 	defer s.finish(answer, r, started)
 	header := w.Header()
@@ -61,8 +61,11 @@ func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header["Strict-Transport-Security"] = oneYear
 	}
 	switch {
+	// Refused before the mux, which would redirect some spellings to the right one: a client that is used to being
+	// corrected sends its secrets twice.
 	case !canonical(r):
 		s.refuse(answer, r, http.StatusNotFound)
+	// Refused and not redirected: whatever the request carried has travelled readable (SEC-218).
 	case s.hsts && s.proxies.insecure(r):
 		s.refuse(answer, r, http.StatusForbidden)
 	default:
@@ -81,7 +84,7 @@ var (
 
 // refuse answers where no route does. What the mux said in its header stays (Allow).
 func (s *shell) refuse(answer *response, r *http.Request, status int) {
-	answer.route, answer.status = &s.none, 0
+	answer.route, answer.status = &s.none, 0 // from here on, what is written is sent
 	pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch status {
 		case http.StatusMethodNotAllowed:
@@ -100,7 +103,7 @@ func (s *shell) finish(answer *response, r *http.Request, started time.Time) {
 	if cause := recover(); cause != nil {
 		s.panicked(answer, r, cause)
 	}
-	took := time.Since(started)
+	took := time.Since(started) // held polls too: their wait is part of what the client saw
 	if answer.status == 0 {
 		answer.status = http.StatusOK // net/http answers so where a handler wrote nothing
 	}
@@ -109,6 +112,7 @@ func (s *shell) finish(answer *response, r *http.Request, started time.Time) {
 		route = &s.none
 	}
 	route.counts.add(answer.status, took)
+	// Programs ask thousands of times a day, and what they did is in the audit; people's pages are few.
 	level := slog.LevelDebug
 	switch {
 	case r.Context().Err() != nil: // the client has gone: whatever the answer was, nobody got it

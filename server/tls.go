@@ -30,7 +30,7 @@ func loadCertificate(certFile, keyFile string) (*certificate, error) {
 }
 
 func (c *certificate) read() error {
-	info, err := os.Stat(c.certFile)
+	info, err := os.Stat(c.certFile) // before reading: a file that changes meanwhile is read again
 	if err != nil {
 		return err
 	}
@@ -49,12 +49,13 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if time.Since(c.looked) > recheck {
 		c.looked = time.Now()
 		if info, err := os.Stat(c.certFile); err == nil && !info.ModTime().Equal(c.changed) {
-			_ = c.read()
+			_ = c.read() // a failure leaves changed as it was, so that the next minute tries again
 		}
 	}
 	return c.pair, nil
 }
 
 func (c *certificate) config() *tls.Config {
+	// 1.2 is for what runs on old enterprise machines; its ciphers are Go's list, without the weak ones.
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
 }
