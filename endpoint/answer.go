@@ -41,11 +41,13 @@ func (o *object) text(name, value string) {
 	}
 }
 
+// number adds a member, 0 too.
 func (o *object) number(name string, value int64) {
 	o.name(name)
 	o.b = strconv.AppendInt(o.b, value, 10)
 }
 
+// flag adds a member, false too.
 func (o *object) flag(name string, value bool) {
 	o.name(name)
 	o.b = strconv.AppendBool(o.b, value)
@@ -68,6 +70,7 @@ func (o *object) audience(values []string) {
 	o.b = append(o.b, ']')
 }
 
+// name begins a member. The names are ours and need no escaping.
 func (o *object) name(name string) {
 	if o.b == nil {
 		o.b = append(make([]byte, 0, 256), '{')
@@ -75,10 +78,11 @@ func (o *object) name(name string) {
 		o.b = append(o.b, ',')
 	}
 	o.b = append(o.b, '"')
-	o.b = append(o.b, name...) // ours: it needs no escaping
+	o.b = append(o.b, name...)
 	o.b = append(o.b, '"', ':')
 }
 
+// bytes ends the object.
 func (o *object) bytes() []byte {
 	if o.b == nil {
 		return []byte("{}")
@@ -110,7 +114,7 @@ func clean(text string, limit int) string {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case r == utf8.RuneError, !unicode.IsPrint(r):
+		case r == utf8.RuneError, !unicode.IsPrint(r): // ESC, and what turns the direction of writing
 			return -1
 		}
 		return r
@@ -118,7 +122,7 @@ func clean(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
+	for limit > 0 && !utf8.RuneStart(text[limit]) { // not through a character
 		limit--
 	}
 	return strings.TrimSpace(text[:limit])

@@ -42,6 +42,8 @@ func (e *Endpoint) authorize(w http.ResponseWriter, r *http.Request) {
 		e.page(w, r, http.StatusMethodNotAllowed, "This address is opened with a browser.")
 		return
 	}
+	// A parameter that is there twice is refused before anything is believed of the request: client or redirect URI may be
+	// the one that is doubled, and there is nobody to send an error to (SEC-015).
 	f, err := parseForm(r.URL.RawQuery)
 	if err != nil {
 		e.pageOf(w, r, err)
@@ -56,7 +58,9 @@ func (e *Endpoint) authorize(w http.ResponseWriter, r *http.Request) {
 		e.refuse(w, r, request, err)
 		return
 	}
+	// From here on the request cannot be changed: what pages and forms carry is sealed (SEC-014).
 	next := e.approvePath() + "?request=" + url.QueryEscape(e.Authority.Logins.Seal(request))
+	// The hint fills in a field and decides nothing, so it need not be sealed.
 	if hint := f.get("login_hint"); hint != "" && len(hint) <= maxHint {
 		next += "&login_hint=" + url.QueryEscape(hint)
 	}
@@ -71,7 +75,7 @@ func (e *Endpoint) repeat(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	text, err := readText(r)
-	if err == nil && r.URL.RawQuery != "" {
+	if err == nil && r.URL.RawQuery != "" { // a parameter in both is there twice, and refused as such
 		text = r.URL.RawQuery + "&" + text
 	}
 	if err == nil {
@@ -98,6 +102,7 @@ func (e *Endpoint) returnable(r *http.Request, f form) (authority.AuthorizationR
 	none := authority.AuthorizationRequest{}
 	client, err := e.Authority.Registry.Client(r.Context(), f.get("client_id"))
 	switch {
+	// A disabled client reads like an unknown one: a redirect would still serve whoever took it over.
 	case errors.Is(err, authority.ErrUnknown) || err == nil && client.Disabled:
 		return none, nil, refuse(http.StatusBadRequest, "The application that sent you here is not known.")
 	case err != nil:
@@ -105,9 +110,12 @@ func (e *Endpoint) returnable(r *http.Request, f form) (authority.AuthorizationR
 	}
 	uri, state := f.get("redirect_uri"), f.get("state")
 	switch {
+	// Needed even where one URI is registered: a request that does not say where it goes was not made by the program that
+	// waits there (SEC-008).
 	case uri == "" || len(uri) > maxURI || !client.RedirectAllowed(uri):
 		return none, nil, refuse(http.StatusBadRequest,
 			"The application that sent you here wants the answer at an address that is not registered for it.")
+	// An error cannot go back without its state, and half a state is another one.
 	case len(state) > maxState:
 		return none, nil, refuse(http.StatusBadRequest, "The application that sent you here sent more than can be sent back to it.")
 	}
@@ -118,12 +126,14 @@ func (e *Endpoint) returnable(r *http.Request, f form) (authority.AuthorizationR
 
 // complete checks everything else and fills it in. Its *oauth.Error goes to the client.
 func (e *Endpoint) complete(request *authority.AuthorizationRequest, client *authority.Client, f form) (err error) {
+	// What the request is comes first, then who may ask, then what is asked for: an error names the first thing to mend.
 	if err := unsupported(f); err != nil {
 		return err
 	}
 	if !client.Allows(oauth.GrantAuthorizationCode) {
 		return oauth.Errorf(oauth.UnauthorizedClient, "this application is not registered for logins in a browser")
 	}
+	// For every client, with or without a secret (RFC 9700 section 2.1.1).
 	if request.Challenge, err = oauth.ParseChallenge(f.get("code_challenge"), f.get("code_challenge_method")); err != nil {
 		return err
 	}
@@ -191,7 +201,7 @@ func maxAge(text string) (int64, error) {
 	if text == "" {
 		return -1, nil
 	}
-	seconds, err := strconv.ParseUint(text, 10, 31)
+	seconds, err := strconv.ParseUint(text, 10, 31) // 68 years: more would overflow as nanoseconds
 	if err != nil {
 		return -1, oauth.Errorf(oauth.InvalidRequest, "max_age is not a number of seconds")
 	}
@@ -200,7 +210,7 @@ func maxAge(text string) (int64, error) {
 
 // refuse sends an error to the client, with its state and iss.
 func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, request authority.AuthorizationRequest, err error) {
-	answer := e.answer(r, err)
+	answer := e.answer(r, err) // a store that fails is an error of the same kind: temporarily_unavailable (section 4.1.2.1)
 	redirect(w, e.Authority.Logins.Refuse(request, &answer))
 }
 
@@ -209,7 +219,7 @@ func redirect(w http.ResponseWriter, location string) {
 	header := w.Header()
 	header.Set("Location", location)
 	header["Cache-Control"] = noStore
-	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Referrer-Policy", "no-referrer") // the address has a state or a sealed request in it
 	w.WriteHeader(http.StatusSeeOther)
 }
 

@@ -19,6 +19,7 @@ import (
 // for public clients (SEC-051). For a client that has a secret it is an empty one, and wrong.
 func (e *Endpoint) client(r *http.Request, f form) (authority.Client, error) {
 	id, given := f.get("client_id"), secret.New(f.get("client_secret"))
+	// Any Authorization header is an attempt to authenticate: one that is not understood is refused, never passed over.
 	if header := r.Header["Authorization"]; len(header) > 0 {
 		name, password, ok := basic(header)
 		switch {
@@ -31,12 +32,13 @@ func (e *Endpoint) client(r *http.Request, f form) (authority.Client, error) {
 		}
 		id, given = name, password
 	}
-	if id == "" {
+	if id == "" { // invalid_client, since "no client authentication included" is one (RFC 6749 section 5.2)
 		return authority.Client{}, unauthenticated("the request names no client")
 	}
 	return e.Authority.Registry.Authenticate(r.Context(), id, given)
 }
 
+// unauthenticated is an invalid_client with the 401 that a challenge goes with.
 func unauthenticated(description string) *oauth.Error {
 	return &oauth.Error{Code: oauth.InvalidClient, Description: description, Status: http.StatusUnauthorized}
 }
@@ -52,6 +54,7 @@ func basic(header []string) (id string, given secret.String, ok bool) {
 	if err != nil {
 		return "", secret.String{}, false
 	}
+	// Cut before decoding: a colon within id or secret arrives as %3A.
 	name, password, found := strings.Cut(string(decoded), ":")
 	name, badName := url.QueryUnescape(name)
 	password, badPassword := url.QueryUnescape(password)

@@ -31,6 +31,7 @@ func (e *Endpoint) device(w http.ResponseWriter, r *http.Request) error {
 	var body object
 	body.text("device_code", begun.Code.Reveal())
 	body.text("user_code", begun.UserCode)
+	// The configured issuer, never the Host that was asked: what is printed in a terminal is where people type passwords.
 	body.text("verification_uri", e.Issuer+pathVerification)
 	body.text("verification_uri_complete", e.Issuer+pathVerification+"?code="+url.QueryEscape(begun.UserCode))
 	body.number("expires_in", int64(begun.Expires.Sub(e.now()).Round(time.Second)/time.Second))
@@ -40,7 +41,7 @@ func (e *Endpoint) device(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (e *Endpoint) deviceAsk(r *http.Request, f form, client *authority.Client) (ask authority.DeviceAsk, err error) {
-	if !client.Allows(oauth.GrantDeviceCode) {
+	if !client.Allows(oauth.GrantDeviceCode) { // off unless it was registered: phishers ask for it too (SEC-087)
 		return ask, oauth.Errorf(oauth.UnauthorizedClient, "this application is not registered for device logins")
 	}
 	asked, err := f.scope()
@@ -54,7 +55,7 @@ func (e *Endpoint) deviceAsk(r *http.Request, f form, client *authority.Client) 
 		return ask, err
 	}
 	challenge, method := f.get("code_challenge"), f.get("code_challenge_method")
-	if challenge != "" || method != "" {
+	if challenge != "" || method != "" { // half of it is a mistake of the client, not a wish to go without
 		if ask.Challenge, err = oauth.ParseChallenge(challenge, method); err != nil {
 			return ask, err
 		}

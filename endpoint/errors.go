@@ -28,7 +28,7 @@ func wire(err error) oauth.Error {
 	var known *oauth.Error
 	switch {
 	case errors.As(err, &known):
-		answer := *known
+		answer := *known // a copy: the pipeline may hand out shared ones
 		if answer.Status == 0 {
 			answer.Status = status(answer.Code)
 		}
@@ -36,12 +36,14 @@ func wire(err error) oauth.Error {
 			answer.RetryAfter = retryAfter
 		}
 		return answer
+	// Not knowing is never a refusal: an invalid_grant would make a client throw away a session that lives.
 	case errors.Is(err, authority.ErrUnavailable), errors.Is(err, identity.ErrBusy),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return oauth.Error{
 			Code: oauth.TemporarilyUnavailable, Description: "this cannot be answered just now; nothing was changed, try again",
 			Status: http.StatusServiceUnavailable, RetryAfter: retryAfter,
 		}
+	// OAuth has no code for it; the status says it, and clients that know only codes try again later.
 	case errors.Is(err, authority.ErrTooMany):
 		return oauth.Error{
 			Code: oauth.TemporarilyUnavailable, Description: "too many requests of this kind are waiting; try again in a minute",
@@ -106,6 +108,7 @@ func (e *Endpoint) answer(r *http.Request, err error) oauth.Error {
 	return answer
 }
 
+// errorID is short enough to be read out.
 func errorID() string {
 	var raw [4]byte
 	_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails

@@ -53,6 +53,7 @@ func (f form) all(name string) []string {
 // that is there twice (RFC 6749 sections 3.1 and 3.2); only `resource` may be (RFC 8707 section 2).
 func parseForm(text string) (form, error) {
 	f := make(form, 0, 12)
+	// By hand, and not with Request.ParseForm: that one takes the query too, and lets repetitions pass.
 	for text != "" {
 		var piece string
 		piece, text, _ = strings.Cut(text, "&")
@@ -63,7 +64,7 @@ func parseForm(text string) (form, error) {
 		if !ok {
 			return nil, refuse(http.StatusBadRequest, "the parameters are not form-encoded UTF-8 text")
 		}
-		if len(f) == maxParameters {
+		if len(f) == maxParameters { // it also bounds the search for repetitions below
 			return nil, refuse(http.StatusBadRequest, "there are more than 100 parameters")
 		}
 		for _, earlier := range f {
@@ -85,10 +86,11 @@ func parseParameter(piece string) (p parameter, ok bool) {
 	if err != nil {
 		return parameter{}, false
 	}
-	value, err = url.QueryUnescape(value)
+	value, err = url.QueryUnescape(value) // an error of either is one: a broken escape has no one meaning
 	return parameter{name, value}, err == nil && isText(name) && isText(value)
 }
 
+// isText refuses what some store or log would cut, change or read as another text.
 func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // readForm reads the body of a POST. Parameters in the query are refused: they would be in every log on the way (SEC-034).
@@ -111,6 +113,7 @@ func readBody(r *http.Request) (form, error) {
 	return parseForm(text)
 }
 
+// isForm reports whether a body says of itself that it is a form. One that says nothing is not guessed at.
 func isForm(types []string) bool {
 	if len(types) != 1 {
 		return false
@@ -128,7 +131,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b 
 // readText reads the body as it comes, so that a length that is only promised costs nothing (SEC-323).
 func readText(r *http.Request) (string, error) {
 	tooLarge := refuse(http.StatusRequestEntityTooLarge, "the body is larger than 64 kB")
-	if r.ContentLength > maxBody {
+	if r.ContentLength > maxBody { // not a byte of it is read
 		return "", tooLarge
 	}
 	kept := buffers.Get().(*[]byte)
@@ -181,5 +184,5 @@ func (f form) scope() (oauth.Scope, error) {
 			return nil, oauth.Errorf(oauth.InvalidScope, "the scope holds a character that no scope has")
 		}
 	}
-	return oauth.ParseScope(text), nil
+	return oauth.ParseScope(text), nil // of so few bytes that its search for repeated values stays short
 }

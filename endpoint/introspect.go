@@ -30,6 +30,7 @@ func (i *introspection) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch {
+	// A public client's name is known to everybody: with it, tokens could be tried.
 	case client.Public():
 		return unauthenticated("introspection needs a client with a secret")
 	case !client.Introspects:
@@ -39,6 +40,7 @@ func (i *introspection) serve(w http.ResponseWriter, r *http.Request) error {
 	case f.get("token") == "":
 		return refuse(http.StatusBadRequest, "token is missing")
 	}
+	// A refresh token is inactive here: it is for us alone, and a service that holds one should not learn that it is good.
 	standing, err := i.Authority.Tokens.Check(r.Context(), f.get("token"))
 	if errors.Is(err, authority.ErrUnknown) || err == nil && !client.IsAudience(standing.Audience) {
 		send(w, http.StatusOK, inactive)
@@ -68,6 +70,8 @@ func (i *introspection) username(r *http.Request, personID string) (string, erro
 	return known.person.Username, err
 }
 
+// standingBody is the answer for a good token (RFC 7662 section 2.2). Ours are sid, level (of a ready token) and session_exp,
+// when a new login will be needed.
 func standingBody(standing *authority.Standing, username, issuer string) []byte {
 	body := object{make([]byte, 0, 512)}
 	body.b = append(body.b, `{"active":true`...)

@@ -83,7 +83,7 @@ func (d document) serve(w http.ResponseWriter, r *http.Request) error {
 	header["Content-Type"] = jsonType
 	header.Set("Cache-Control", keepPublic)
 	header.Set("ETag", d.tag)
-	if r.Header.Get("If-None-Match") == d.tag {
+	if r.Header.Get("If-None-Match") == d.tag { // libraries send back the one tag they have; lists are for caches
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -97,6 +97,7 @@ func (e *Endpoint) keys(w http.ResponseWriter, r *http.Request) error {
 	return document{body, entityTag(body)}.serve(w, r)
 }
 
+// entityTag is a strong validator (RFC 9110 section 8.8.3): it changes with any byte.
 func entityTag(body []byte) string {
 	sum := sha256.Sum256(body)
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`

@@ -12,6 +12,7 @@ const maxWait = 25 * time.Second
 // waitPreference reads `Prefer: wait=N` (RFC 7240 section 4.3), capped at 25 s; 0 where there is none. The first wait of
 // several counts (section 2); one that is no number of seconds counts as none.
 func waitPreference(headers []string) time.Duration {
+	// A comma within a quoted value of another preference splits it in two; a wait is the worst that comes of it.
 	for _, header := range headers {
 		for _, preference := range strings.Split(header, ",") {
 			preference, _, _ = strings.Cut(preference, ";")

@@ -21,7 +21,7 @@ func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err := e.Authority.Tokens.Revoke(r.Context(), token, client, e.origin(r, "").Address); err != nil {
 		return err
 	}
-	w.Header()["Cache-Control"] = noStore
+	w.Header()["Cache-Control"] = noStore // and no body: clients ignore it (section 2.2)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -23,10 +23,11 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if request.Wait > 0 {
+	if request.Wait > 0 { // before the wait: afterwards there is nothing left to hold
 		holdOpen(w, request.Wait)
 	}
 	answer, err := e.Granter.Redeem(r.Context(), request)
+	// Said beside an error too: a client that was made to wait may poll again at once.
 	if answer.Waited {
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(request.Wait/time.Second)))
 	}
@@ -43,6 +44,7 @@ func (e *Endpoint) tokenRequest(r *http.Request, f form) (grant.Request, error) 
 	if kind == "" {
 		return grant.Request{}, refuse(http.StatusBadRequest, "grant_type is missing")
 	}
+	// The client comes before everything that it presents: an unknown one learns nothing about codes and tokens.
 	client, err := e.client(r, f)
 	if err != nil {
 		return grant.Request{}, err
@@ -56,7 +58,7 @@ func (e *Endpoint) tokenRequest(r *http.Request, f form) (grant.Request, error) 
 		Code: secret.New(f.get("code")), RedirectURI: f.get("redirect_uri"), Verifier: f.get("code_verifier"),
 		DeviceCode: secret.New(f.get("device_code")), RefreshToken: secret.New(f.get("refresh_token")),
 	}
-	if kind == oauth.GrantDeviceCode {
+	if kind == oauth.GrantDeviceCode { // nothing else here is worth waiting for
 		request.Wait = waitPreference(r.Header["Prefer"])
 	}
 	return request, nil
@@ -74,7 +76,7 @@ func holdOpen(w http.ResponseWriter, wait time.Duration) {
 // tokenBody is the answer of RFC 6749 section 5.1 with our members: when a new login will be needed
 // (refresh_expires_in), how long the session lives unused (idle_expires_in), and its sid.
 func tokenBody(token oauth.Token) []byte {
-	body := object{make([]byte, 0, 1536)}
+	body := object{make([]byte, 0, 1536)} // fits an access token, an ID token and a refresh token
 	body.b = append(body.b, `{"access_token":`...)
 	body.b = appendText(body.b, token.Access.Reveal())
 	body.text("token_type", token.Type)

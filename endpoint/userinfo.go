@@ -39,6 +39,7 @@ func (u *userinfo) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// A service's token has no person, whatever its scope is.
 	if standing.PersonID == "" || !standing.Scope.Has(oauth.ScopeOpenID) {
 		return oauth.Errorf(oauth.InsufficientScope, "the token does not have the scope openid")
 	}
@@ -124,6 +125,7 @@ func (p *profiles) of(ctx context.Context, id string) (profile, error) {
 	if age := now.Sub(known.read); ok && age >= 0 && age < profileAge {
 		return known.profile, nil
 	}
+	// Outside the lock: a slow store holds up those who ask it, and nobody else. Two may read the same person at once.
 	found, err := p.read(ctx, id)
 	if err != nil {
 		return profile{}, err
@@ -142,7 +144,7 @@ func (p *profiles) read(ctx context.Context, id string) (profile, error) {
 	if err != nil {
 		return profile{}, err
 	}
-	if person.Disabled {
+	if person.Disabled { // marks end the sessions; this is for the moment in between
 		return profile{}, identity.ErrUnknown
 	}
 	memberships, err := p.organisations.Memberships(ctx, id)
@@ -150,7 +152,7 @@ func (p *profiles) read(ctx context.Context, id string) (profile, error) {
 		return profile{}, err
 	}
 	found := profile{person: person}
-	if len(memberships) > 0 {
+	if len(memberships) > 0 { // the first joined comes first
 		found.organisation, found.role = memberships[0].Organisation.Name, memberships[0].Role
 	}
 	return found, nil
