@@ -73,6 +73,9 @@ type SignIn struct {
 	ID       string // the hash of the cookie's value; the value itself is stored nowhere
 	PersonID string
 	Methods  []string // amr values (RFC 8176): pwd, otp, hwk
+	// Binding is the binding that a provider vouched through, with the acr that it said; "" : a sign-in of our own.
+	Binding string
+	ACR     string
 	At       time.Time
 	Expires  time.Time
 	Address  string
