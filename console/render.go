@@ -138,7 +138,8 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	// HSTS is the server's: it knows how it is reached. These hold for every page, errors too (SEC-205, SEC-207, SEC-212).
 	header.Set("Content-Security-Policy", policy(v.leadsTo))
 	header.Set("Cache-Control", "no-store")
-	header.Set("Referrer-Policy", "no-referrer")
+	// Under no-referrer a form is sent with "Origin: null", and browsers from before Sec-Fetch-Site would be refused.
+	header.Set("Referrer-Policy", "same-origin")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")

@@ -217,7 +217,7 @@ func TestSecurityHeaders_SEC207_SEC206_SEC212(t *testing.T) {
 	}
 	for name, a := range pages {
 		for header, want := range map[string]string{
-			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY",
 			"Cross-Origin-Opener-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8", "Server": "", "X-Powered-By": "",
 			"Access-Control-Allow-Origin": "",
 			"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; " +

@@ -68,6 +68,6 @@ func (c *Console) welcome(w http.ResponseWriter, r *http.Request) {
 	see(w, PathApplications)
 }
 
-// linkOf is the secret in the address. The log has the route's pattern and not the address, and no page that the browser
-// goes on to is told where it came from (Referrer-Policy).
+// linkOf is the secret in the address. The log has the route's pattern and not the address, and no other
+// site is told where the browser came from (Referrer-Policy).
 func linkOf(r *http.Request) secret.String { return secret.New(r.PathValue("link")) }

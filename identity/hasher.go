@@ -22,7 +22,7 @@ type Hasher struct {
 	once  sync.Once
 	queue chan struct{} // a place for everybody inside
 	turns chan struct{} // a place for everybody who computes
-	done  atomic.Int64
+	done  atomic.Int64  // hashes computed
 }
 
 // Hash returns the encoded hash of password with a new salt. It fails with ErrTooLong, ErrBusy or the error of ctx.
@@ -30,7 +30,7 @@ func (h *Hasher) Hash(ctx context.Context, password secret.String) (string, erro
 	if len(password.Reveal()) > MaxPassword {
 		return "", ErrTooLong
 	}
-	leave, err := h.enter()
+	leave, err := h.enter() // at once: who is not let in shall hear so while the page still waits
 	if err != nil {
 		return "", err
 	}
@@ -60,7 +60,8 @@ func (h *Hasher) Check(ctx context.Context, encoded string, password secret.Stri
 // Computed returns how many hashes were computed since the start: a counter for metrics.
 func (h *Hasher) Computed() int64 { return h.done.Load() }
 
-// enter takes a place in the queue, or ErrBusy. Whoever has one will get a turn.
+// enter takes a place in the queue, or ErrBusy. Whoever has one will get a turn. It is apart from turn so that a caller
+// can do what must come between: count a try that is sure to be evaluated.
 func (h *Hasher) enter() (leave func(), err error) {
 	h.once.Do(func() {
 		if h.AtOnce <= 0 {
@@ -80,7 +81,8 @@ func (h *Hasher) enter() (leave func(), err error) {
 	}
 }
 
-// check is Check for a caller who has entered.
+// check is Check for a caller who has entered. The decoy's costs are those of new hashes; where the costs were raised, older
+// hashes are computed a little faster until their passwords are changed.
 func (h *Hasher) check(ctx context.Context, stored string, password secret.String) (ok bool, err error) {
 	e := h.costs()
 	if known := stored != ""; known {
@@ -94,7 +96,8 @@ func (h *Hasher) check(ctx context.Context, stored string, password secret.Strin
 	return ok && stored != "", err
 }
 
-// turn waits for a place to compute and runs work in it.
+// turn waits for a place to compute and runs work in it. A caller who left while waiting costs nothing more: argon2 itself
+// cannot be stopped.
 func (h *Hasher) turn(ctx context.Context, work func()) error {
 	select {
 	case h.turns <- struct{}{}:

@@ -93,11 +93,11 @@ func (w *Welcome) Find(ctx context.Context, link secret.String) (Invitation, err
 // Accept makes the person, who may sign in from then on; the link is used up. Of person only Name, Username and Email
 // are read. It fails with ErrUnknown, a *FieldError, ErrTaken or ErrBusy, and the link then stays as it was.
 func (w *Welcome) Accept(ctx context.Context, link secret.String, person Person, password secret.String) (Person, error) {
-	invitation, err := w.Find(ctx, link)
+	invitation, err := w.Find(ctx, link) // before the hash: strangers with no link cost no work
 	if err != nil {
 		return Person{}, err
 	}
-	made := Person{
+	made := Person{ // field by field: a form says nothing about rights (SEC-213)
 		ID: NewPersonID(), Name: strings.TrimSpace(person.Name), Username: strings.TrimSpace(person.Username),
 		Email: strings.TrimSpace(person.Email), Administrator: invitation.Administrator,
 		Created: w.now(), PasswordChanged: w.now(),

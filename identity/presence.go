@@ -49,6 +49,7 @@ func (p *Presence) Who(ctx context.Context, cookie secret.String) (Person, SignI
 	if !p.now().Before(signIn.Expires) {
 		return Person{}, SignIn{}, ErrUnknown
 	}
+	// The person is read every time: whoever is disabled now is nobody now, whatever cookies are out there.
 	person, err := p.People.Person(ctx, signIn.PersonID)
 	if err != nil {
 		return Person{}, SignIn{}, err
@@ -83,7 +84,7 @@ func (p *Presence) End(ctx context.Context, cookie secret.String) error {
 	return ignoreUnknown(p.SignIns.RemoveSignIn(ctx, LinkID(cookie)))
 }
 
-// EndAll signs the person out of every browser.
+// EndAll signs the person out of every browser. What their programs hold is authority's, and stays.
 func (p *Presence) EndAll(ctx context.Context, personID string) error {
 	return ignoreUnknown(p.SignIns.RemoveSignIns(ctx, personID))
 }

@@ -96,7 +96,7 @@ func pattern(text string) bool {
 	return run(text)
 }
 
-// run reports whether text is a piece of a row, forwards or backwards.
+// run reports whether text is a piece of a row, forwards or backwards. The digits are there twice, so that 7890123 runs on.
 func run(text string) bool {
 	for _, row := range rows {
 		if strings.Contains(row, text) || strings.Contains(row, reversed(text)) {
