@@ -50,11 +50,24 @@ type DeviceRequests interface {
 type Families interface {
 	AddFamily(ctx context.Context, family Family, after After) error // ErrTaken
 	Family(ctx context.Context, id string) (Family, error)
-	// FamilyByToken finds a ready token by its hash.
+	// FamilyByToken finds a ready token by its hash, the current one or the one before.
 	FamilyByToken(ctx context.Context, hash [32]byte) (Family, error)
 	ChangeFamily(ctx context.Context, id string, change func(*Family) (After, error)) (Family, error)
 	// FamiliesOf lists what a person holds that has not ended, the last used first.
 	FamiliesOf(ctx context.Context, personID string, now time.Time) ([]Family, error)
+}
+
+// APIKeys is where API keys are kept.
+type APIKeys interface {
+	// AddAPIKey answers ErrTaken for an id or hash in use, and ErrTooMany where the person has most keys that live.
+	AddAPIKey(ctx context.Context, key APIKey, most int, after After) error
+	APIKey(ctx context.Context, id string) (APIKey, error)
+	APIKeyByHash(ctx context.Context, hash [32]byte) (APIKey, error)
+	ChangeAPIKey(ctx context.Context, id string, change func(*APIKey) (After, error)) (APIKey, error)
+	// APIKeysOf lists a person's keys that are not revoked, the newest first.
+	APIKeysOf(ctx context.Context, personID string) ([]APIKey, error)
+	// FamiliesOfKey lists the families that the key began and that have not ended.
+	FamiliesOfKey(ctx context.Context, keyID string) ([]Family, error)
 }
 
 // News is what a replica missed.

@@ -58,8 +58,11 @@ type Client struct {
 	Replay time.Duration
 
 	TokenPrefix string // of its ready tokens; "" : dwt_
-	Disabled    bool
-	Created     time.Time
+	// ReadyClaim makes a login end in a ready token of level 1, which the ID token carries under this name; no refresh
+	// tokens then. "" : logins end in sessions.
+	ReadyClaim string
+	Disabled   bool
+	Created    time.Time
 }
 
 // Public reports whether the client has no secret.
@@ -80,6 +83,10 @@ type Approval struct {
 	AuthTime time.Time // when
 	At       time.Time
 	Address  string // of the browser
+	// Binding is the binding through which an upstream provider vouched for the person, with the acr that it said; "" :
+	// nobody did.
+	Binding string
+	ACR     string
 }
 
 // AuthorizationRequest is a checked request at the authorization endpoint. It travels sealed through the pages.
@@ -128,6 +135,7 @@ type DeviceRequest struct {
 	Audience  []string
 	Challenge oauth.Challenge // "" : the client sent none
 	Origin    Origin
+	Binding   string // the binding that the person must sign in through; "" : any way
 	Created   time.Time
 	Expires   time.Time
 
@@ -190,6 +198,9 @@ type Family struct {
 	AuthTime time.Time
 	Level    Level
 	IssuedBy string // the administrator who issued it for the person; "" : the person
+	APIKeyID string // the API key that began it; "" : none
+	Binding  string // as in the approval
+	ACR      string // as in the approval
 
 	Created     time.Time
 	LastUsed    time.Time
@@ -205,6 +216,21 @@ type Family struct {
 
 	Ended     time.Time // zero: it lives
 	EndReason string    // revoked, replay, logout, disabled, …
+}
+
+// APIKey is a credential of its own for scripts: it acts as its person, and is exchanged for sessions.
+type APIKey struct {
+	ID       string // NewID
+	PersonID string
+	Name     string // what people call it
+	Hash     [32]byte
+	Hint     string      // its first and last characters, for lists
+	Scope    oauth.Scope // what its sessions may do; nil: what the client may ask for
+	IssuedBy string      // the administrator who issued it for the person; "" : the person
+	Created  time.Time
+	Expires  time.Time // zero: never
+	LastUsed time.Time // to the minute
+	Revoked  time.Time // zero: it lives
 }
 
 // MarkKind says what a mark ends.
@@ -253,6 +279,13 @@ const (
 	EventForeign        EventKind = "token.foreign_client"
 	EventSessionEnded   EventKind = "session.ended"
 	EventTokenIssued    EventKind = "ready_token.issued"
+	EventAPIKeyIssued   EventKind = "api_key.issued"
+	EventAPIKeyRevoked  EventKind = "api_key.revoked"
+	EventFactorAdded    EventKind = "factor.added"
+	EventFactorRemoved  EventKind = "factor.removed"
+	EventDomainAdded    EventKind = "domain.added"
+	EventBindingAdded   EventKind = "binding.added"
+	EventBindingChanged EventKind = "binding.changed"
 	EventPersonAdded    EventKind = "person.added"
 	EventPersonChanged  EventKind = "person.changed"
 	EventPersonRemoved  EventKind = "person.removed"

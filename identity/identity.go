@@ -76,10 +76,10 @@ type SignIn struct {
 	// Binding is the binding that a provider vouched through, with the acr that it said; "" : a sign-in of our own.
 	Binding string
 	ACR     string
-	At       time.Time
-	Expires  time.Time
-	Address  string
-	Agent    string // the browser, as it says
+	At      time.Time
+	Expires time.Time
+	Address string
+	Agent   string // the browser, as it says
 }
 
 // Invitation is the one-use link that makes a person: the first administrator's, printed at a start without people.
