@@ -1,0 +1,88 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSettingsComeFromFlagThenVariableThenFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "doorward.yaml")
+	if err := os.WriteFile(file, []byte("# all three\nlisten: file\nissuer: file\nstore: file\ntrusted-proxy: [10.0.0.0/8, 192.0.2.1]\nmetrics:\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"DOORWARD_LISTEN": "variable", "DOORWARD_ISSUER": "variable", "DOORWARD_CONFIG": file, "DOORWARD_METRICS": ""}
+	s := newSettings(func(name string) string { return env[name] })
+	listen, issuer := s.flags.String("listen", "default", ""), s.flags.String("issuer", "default", "")
+	store, metrics := s.flags.String("store", "default", ""), s.flags.String("metrics", "default", "")
+	proxies := s.flags.StringSlice("trusted-proxy", nil, "")
+	if err := s.flags.Parse([]string{"--listen", "flag"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"flag", "variable", "file", "default"}, []string{*listen, *issuer, *store, *metrics}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"10.0.0.0/8", "192.0.2.1"}, *proxies); diff != "" {
+		t.Errorf("trusted-proxy (-want +got):\n%s", diff)
+	}
+}
+
+// TestSettingsNeverRepeatAValue: it may be a secret that was put into the wrong place.
+func TestSettingsNeverRepeatAValue(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "doorward.yaml")
+	for name, text := range map[string]string{
+		"an unknown key": "password: hunter2\n", "a map": "listen: {hunter2: hunter2}\n", "a wrong kind": "count: hunter2\n",
+		"no mapping": "hunter2\n", "a list of lists": "listen: [[hunter2]]\n", "an alias": "listen: &a [hunter2]\nissuer: *a\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := newSettings(func(string) string { return "" })
+		s.flags.String("listen", "", "")
+		s.flags.String("issuer", "", "")
+		s.flags.Int("count", 0, "")
+		s.file = file
+		if err := s.settle(); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzConfig: whatever the file holds, it is read or refused, and every setting has a name and a line.
+func FuzzConfig(f *testing.F) {
+	f.Add("listen: 127.0.0.1:0\ntrusted-proxy: [10.0.0.0/8]\n")
+	f.Add("a: &x {b: *x}")
+	f.Add("? [1]\n: 2\n---\nb: 1")
+	f.Fuzz(func(t *testing.T, text string) {
+		values, err := parseConfig([]byte(text))
+		if err != nil {
+			return
+		}
+		for _, value := range values {
+			if value.line < 1 {
+				t.Errorf("the setting %q stands on line %d", value.name, value.line)
+			}
+		}
+	})
+}
+
+func TestFolders(t *testing.T) {
+	t.Parallel()
+	env := func(name string) string {
+		return map[string]string{"XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "relative"}[name]
+	}
+	if folder, err := configFolder(env); err != nil || folder != filepath.Join("/c", "doorward") {
+		t.Errorf("the credentials are in %q, %v", folder, err)
+	}
+	if folder, err := stateFolder(env); err != nil || strings.HasPrefix(folder, "relative") {
+		t.Errorf("a relative XDG_STATE_HOME was taken: %q, %v", folder, err)
+	}
+}
