@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,19 +100,16 @@ func (p *process) await(what string, take func(line) bool) {
 	p.t.Fatalf("the program ended without %s; it said:\n%s", what, p.everything())
 }
 
-// link waits for an address that contains part, on either stream.
-func (p *process) link(part string) (address string) {
-	p.t.Helper()
-	p.await("an address with "+part, func(l line) bool {
+// link waits for an address that contains part, on either stream. There is none where the program ended without it.
+func (p *process) link(part string) (address string, ok bool) {
+	for l := range p.lines {
 		for word := range strings.FieldsSeq(l.text) {
 			if strings.HasPrefix(word, "http") && strings.Contains(word, part) {
-				address = word
-				return true
+				return word, true
 			}
 		}
-		return false
-	})
-	return address
+	}
+	return "", false
 }
 
 // end waits for the program to end by itself.
@@ -149,21 +147,21 @@ func script(t *testing.T, name string, job any) *process {
 	return start(t, []string{"PATH=" + os.Getenv("PATH"), "NODE_EXTRA_CA_CERTS=" + trusted.CA}, node, name, string(text))
 }
 
-// event waits for the next event; a failure that was not asked for ends the test.
-func (p *process) event(name string) (found event) {
+// event waits for the next event of these names; a failure that is not among them ends the test.
+func (p *process) event(names ...string) (found event) {
 	p.t.Helper()
-	p.await("the event "+name, func(l line) bool {
-		if !l.out {
-			return false
+	p.await("the event "+strings.Join(names, " or "), func(l line) bool {
+		if !l.out || !strings.HasPrefix(l.text, "{") {
+			return false // libraries give advice there too
 		}
 		found = event{}
 		if err := json.Unmarshal([]byte(l.text), &found); err != nil {
 			p.t.Fatalf("the script says %q, which is no event: %v", l.text, err)
 		}
-		if found.Event == "failed" && name != "failed" {
+		if found.Event == "failed" && !slices.Contains(names, "failed") {
 			p.t.Fatalf("the script failed: %s\n%s", found.Error, p.everything())
 		}
-		return found.Event == name
+		return slices.Contains(names, found.Event)
 	})
 	return found
 }
