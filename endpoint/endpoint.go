@@ -8,6 +8,7 @@ package endpoint
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -90,11 +91,18 @@ func (e *Endpoint) machine(allow string, serve func(http.ResponseWriter, *http.R
 
 // origin is what is known of the machine that asks; label is what it calls itself.
 func (e *Endpoint) origin(r *http.Request, label string) authority.Origin {
-	address := r.RemoteAddr
+	return authority.Origin{Address: e.address(r), Agent: clean(r.UserAgent(), maxAgent), Machine: clean(label, maxLabel)}
+}
+
+func (e *Endpoint) address(r *http.Request) string {
 	if e.Address != nil {
-		address = e.Address(r)
+		return e.Address(r)
 	}
-	return authority.Origin{Address: address, Agent: clean(r.UserAgent(), maxAgent), Machine: clean(label, maxLabel)}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr // a socket without ports
+	}
+	return host
 }
 
 func (e *Endpoint) now() time.Time {

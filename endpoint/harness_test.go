@@ -78,16 +78,17 @@ func open(t *testing.T) *house {
 	must(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	h.people, h.store = store, &failing{Store: store}
-	h.authority, h.url = h.replica()
+	h.authority, h.url = h.replica(0)
 	h.furnish(t.Context())
 	return h
 }
 
-// replica is one more authority over the same store, with endpoints of its own.
-func (h *house) replica() (*authority.Authority, string) {
+// replica is one more authority over the same store, with endpoints of its own and a clock that is ahead.
+func (h *house) replica(ahead time.Duration) (*authority.Authority, string) {
 	h.t.Helper()
+	now := func() time.Time { return h.now().Add(ahead) }
 	a := authority.New(authority.Config{
-		Issuer: issuer, Store: h.store, People: h.people, Attempts: h.people, Master: h.master, Now: h.now,
+		Issuer: issuer, Store: h.store, People: h.people, Attempts: h.people, Master: h.master, Now: now,
 	})
 	must(h.t, a.Load(h.t.Context()))
 	ctx, stop := context.WithCancel(context.Background())
@@ -95,8 +96,8 @@ func (h *house) replica() (*authority.Authority, string) {
 	go func() { defer close(ran); a.Run(ctx) }()
 	mux := http.NewServeMux()
 	point := &endpoint.Endpoint{
-		Authority: a, Granter: &grant.Granter{Authority: a, Now: h.now},
-		People: h.people, Organisations: h.people, Issuer: issuer, Now: h.now, Log: slog.New(slog.DiscardHandler),
+		Authority: a, Granter: &grant.Granter{Authority: a, Now: now},
+		People: h.people, Organisations: h.people, Issuer: issuer, Now: now, Log: slog.New(slog.DiscardHandler),
 		Address: func(*http.Request) string { return "192.0.2.7" },
 	}
 	for pattern, handler := range point.Routes() {

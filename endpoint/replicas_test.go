@@ -48,7 +48,7 @@ func TestReplicas(t *testing.T) {
 	h := open(t)
 	urls := []string{h.url}
 	for range 2 {
-		_, url := h.replica()
+		_, url := h.replica(0)
 		urls = append(urls, url)
 	}
 	t.Run("SEC-039 one code, a hundred times, three replicas", func(t *testing.T) {
@@ -79,6 +79,28 @@ func TestReplicas(t *testing.T) {
 				case <-deadline:
 					t.Fatal("the token lives on at another replica")
 				case <-time.After(20 * time.Millisecond):
+				}
+			}
+		}
+	})
+	t.Run("SEC-290 clocks two seconds apart", func(t *testing.T) {
+		for _, apart := range []time.Duration{2 * time.Second, -2 * time.Second} {
+			_, other := h.replica(apart)
+			token := h.login("cli", "usr_john")["refresh_token"].(string)
+			for i := range 4 { // to and fro, each time with what the other has just made
+				base, check := h.url, other
+				if i%2 == 1 {
+					base, check = other, h.url
+				}
+				body := form("grant_type", "refresh_token", "client_id", "cli", "refresh_token", token).Encode()
+				got := h.at(base, "POST", "/token", body, "Content-Type", formType)
+				if got.status != 200 {
+					t.Fatalf("refresh %d: %d %s", i, got.status, got.body)
+				}
+				token = got.json(t)["refresh_token"].(string)
+				bearer := "Bearer " + got.json(t)["access_token"].(string)
+				if got := h.at(check, "GET", "/userinfo", "", "Authorization", bearer); got.status != 200 {
+					t.Errorf("%v apart: %d %s", apart, got.status, got.body)
 				}
 			}
 		}

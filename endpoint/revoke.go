@@ -18,7 +18,7 @@ func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) error {
 	if token == "" {
 		return refuse(http.StatusBadRequest, "token is missing")
 	}
-	if err := e.Authority.Tokens.Revoke(r.Context(), token, client, e.origin(r, "").Address); err != nil {
+	if err := e.Authority.Tokens.Revoke(r.Context(), token, client, e.address(r)); err != nil {
 		return err
 	}
 	w.Header()["Cache-Control"] = noStore // and no body: clients ignore it (section 2.2)

@@ -7,11 +7,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"math/big"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +49,7 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := keyPair(t)
 	r := start(t, func(c *server.Config) {
-		c.TLSCert, c.TLSKey, c.Issuer = certFile, keyFile, "https://localhost"
+		c.TLSCert, c.TLSKey, c.Issuer, c.ReadTimeout = certFile, keyFile, "https://localhost", 300*time.Millisecond
 	})
 	client := func(config *tls.Config) *http.Client {
 		config.RootCAs, config.ServerName = roots, "localhost"
@@ -59,6 +62,28 @@ func TestTLS(t *testing.T) {
 		_ = response.Body.Close()
 		if response.ProtoMajor != 2 || response.Header.Get("Strict-Transport-Security") == "" {
 			t.Errorf("%s %v", response.Proto, response.Header)
+		}
+	})
+	t.Run("a held poll over HTTP/2 outlives the limits of a usual request", func(t *testing.T) {
+		browser := client(&tls.Config{})
+		post := func(path string, values url.Values, wait string) (map[string]any, http.Header) {
+			request, err := http.NewRequest(http.MethodPost, "https://"+r.Addr().String()+path, strings.NewReader(values.Encode()))
+			must(t, err)
+			request.Header.Set("Content-Type", formType)
+			request.Header.Set("Prefer", wait)
+			response, err := browser.Do(request)
+			must(t, err)
+			defer func() { _ = response.Body.Close() }()
+			var body map[string]any
+			must(t, json.NewDecoder(response.Body).Decode(&body))
+			return body, response.Header
+		}
+		begun, _ := post("/device_authorization", url.Values{"client_id": {"doorward"}}, "")
+		got, header := post("/token", url.Values{
+			"client_id": {"doorward"}, "grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {begun["device_code"].(string)},
+		}, "wait=1")
+		if got["error"] != "authorization_pending" || header.Get("Preference-Applied") != "wait=1" {
+			t.Errorf("%v %v", got, header)
 		}
 	})
 	t.Run("TLS 1.1 is refused", func(t *testing.T) {
