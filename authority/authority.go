@@ -26,6 +26,7 @@ type Config struct {
 	Store    Store
 	People   identity.People   // to know whether somebody is still active
 	Attempts identity.Attempts // to count guesses of user codes
+	APIKeys  APIKeys           // nil: there are none
 	Master   *keys.Master
 
 	Now func() time.Time // nil: time.Now
@@ -47,6 +48,7 @@ type Authority struct {
 	Sessions *Sessions // families
 	Tokens   *Tokens   // access tokens, ID tokens, ready tokens: making and checking
 	Keyring  *Keyring  // signing keys
+	Keys     *Keys     // API keys; nil where the store keeps none
 	Recorder *Recorder // audit events
 	follower *follower
 	now      func() time.Time
@@ -74,7 +76,12 @@ func New(config Config) *Authority {
 	a.Keyring = &Keyring{store: config.Store, master: config.Master, now: now, log: log, algorithms: algorithms}
 	a.Sessions = &Sessions{
 		store: config.Store, feed: config.Store, master: config.Master, people: config.People, marks: marks,
-		recorder: a.Recorder, now: now,
+		recorder: a.Recorder, issuer: config.Issuer, now: now,
+	}
+	if config.APIKeys != nil {
+		a.Keys = &Keys{
+			store: config.APIKeys, people: config.People, sessions: a.Sessions, master: config.Master, recorder: a.Recorder, now: now,
+		}
 	}
 	a.Tokens = &Tokens{
 		issuer: config.Issuer, keyring: a.Keyring, registry: a.Registry, people: config.People, sessions: a.Sessions,

@@ -142,7 +142,7 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 			return Redeemed{}, err
 		}
 	}
-	refresh, err := l.sessions.firstAnswer(ctx, begun, ask.Code)
+	refresh, err := l.sessions.firstAnswer(ctx, begun, ask.Client, ask.Code)
 	return Redeemed{Family: begun, Refresh: refresh, Nonce: code.Request.Nonce}, err
 }
 
@@ -158,7 +158,7 @@ type CodeRedemption struct {
 // Redeemed is what a code or a device code became.
 type Redeemed struct {
 	Family  Family
-	Refresh secret.String // the family's first refresh token
+	Refresh secret.String // the family's first refresh token; its ready token where Family.Kind is FamilyReady
 	Nonce   string        // of the authorization request
 }
 

@@ -38,7 +38,7 @@ func (d *Devices) Redeem(ctx context.Context, id string, ask DeviceRedemption) (
 	if err != nil {
 		return Redeemed{}, err
 	}
-	refresh, err := d.sessions.firstAnswer(ctx, family, ask.Code)
+	refresh, err := d.sessions.firstAnswer(ctx, family, ask.Client, ask.Code)
 	if err != nil {
 		return Redeemed{}, err
 	}

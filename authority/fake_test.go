@@ -27,6 +27,7 @@ type memoryStore struct {
 	events   []Event
 	people   map[string]identity.Person
 	attempts map[string]memoryAttempts
+	apiKeys  map[string]APIKey
 }
 
 type memoryAttempts struct {
@@ -44,7 +45,7 @@ func newMemoryStore() *memoryStore {
 	return &memoryStore{
 		clients: map[string]Client{}, codes: map[string]Code{}, requests: map[string]DeviceRequest{},
 		families: map[string]Family{}, marks: map[markKey]Mark{}, keys: map[string]SigningKey{},
-		people: map[string]identity.Person{}, attempts: map[string]memoryAttempts{},
+		people: map[string]identity.Person{}, attempts: map[string]memoryAttempts{}, apiKeys: map[string]APIKey{},
 	}
 }
 
@@ -257,7 +258,9 @@ func (s *memoryStore) Family(_ context.Context, id string) (Family, error) {
 }
 
 func (s *memoryStore) FamilyByToken(_ context.Context, hash [32]byte) (Family, error) {
-	return findRow(s, s.families, func(f Family) bool { return f.Kind == FamilyReady && f.Current == hash })
+	return findRow(s, s.families, func(f Family) bool {
+		return f.Kind == FamilyReady && (f.Current == hash || f.Previous == hash && f.Generation > 0)
+	})
 }
 
 func (s *memoryStore) ChangeFamily(_ context.Context, id string, change func(*Family) (After, error)) (Family, error) {

@@ -2,7 +2,6 @@ package authority
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -26,6 +25,7 @@ type Sessions struct {
 	people   identity.People
 	marks    *marks
 	recorder *Recorder
+	issuer   string
 	now      func() time.Time
 }
 
@@ -35,6 +35,8 @@ type familySeed struct {
 	Audience  []string
 	Origin    Origin
 	Presented secret.String // the code that is redeemed: the first refresh token derives from it
+	APIKeyID  string
+	IssuedBy  string
 }
 
 // begin makes a family that nobody has stored yet.
@@ -44,20 +46,47 @@ func (s *Sessions) begin(client Client, approval Approval, seed familySeed) (Fam
 		ID: NewID(now), Kind: FamilySession, ClientID: client.ID, PersonID: approval.PersonID, Scope: approval.Scope,
 		Audience: seed.Audience, Origin: seed.Origin, How: seed.How, Methods: approval.Methods, AuthTime: approval.AuthTime,
 		Created: now, LastUsed: now, LastAddress: seed.Origin.Address, Rotated: now,
-		KeyID: s.master.Current(), Salt: make([]byte, 16),
+		KeyID: s.master.Current(), Salt: newSalt(), APIKeyID: seed.APIKeyID, IssuedBy: seed.IssuedBy,
+		Binding: approval.Binding, ACR: approval.ACR,
 	}
 	if client.Absolute > 0 {
 		family.Ends = now.Add(client.Absolute)
 	}
-	_, _ = rand.Read(family.Salt) // crypto/rand.Read never fails
+	if client.ReadyClaim != "" {
+		family.Kind, family.Level, family.Ends = FamilyReady, loginLevel, now.Add(loginLevel.Life())
+		first, err := s.readyToken(family, client, 0, seed.Presented.Reveal())
+		family.Current = s.readyHash(first.Reveal())
+		return family, err
+	}
 	first, err := s.derive(family, 0, seed.Presented.Reveal())
 	family.Current = sha256.Sum256([]byte(first))
 	return family, err
 }
 
-// firstAnswer returns the family's first refresh token to whoever presents what it was redeemed from, as often as that
+// Open makes a session for a credential that can be presented as often as one likes (a password, an API key): a new one
+// each time; for grant's pipeline only.
+func (s *Sessions) Open(ctx context.Context, client Client, approval Approval, how string, origin Origin, key APIKey) (Redeemed, error) {
+	audience, err := client.GrantAudience(s.issuer, nil)
+	if err != nil {
+		return Redeemed{}, err
+	}
+	presented := randomSecret()
+	family, err := s.begin(client, approval, familySeed{
+		How: how, Audience: audience, Origin: origin, Presented: presented, APIKeyID: key.ID, IssuedBy: key.IssuedBy,
+	})
+	if err != nil {
+		return Redeemed{}, err
+	}
+	if err := s.store.AddFamily(ctx, family, After{}); err != nil {
+		return Redeemed{}, err
+	}
+	first, err := s.firstAnswer(ctx, family, client, presented)
+	return Redeemed{Family: family, Refresh: first}, err
+}
+
+// firstAnswer returns the family's first refresh token (its ready token, where the client's logins end in one) to whoever presents what it was redeemed from, as often as that
 // happens, until the token is used. After that, and for a family that has ended, it is invalid_grant.
-func (s *Sessions) firstAnswer(ctx context.Context, family Family, presented secret.String) (secret.String, error) {
+func (s *Sessions) firstAnswer(ctx context.Context, family Family, client Client, presented secret.String) (secret.String, error) {
 	if !family.Ended.IsZero() || family.Generation > 0 || s.markedOver(family) {
 		return secret.String{}, oauth.Errorf(oauth.InvalidGrant, "the code was used before")
 	}
@@ -67,9 +96,17 @@ func (s *Sessions) firstAnswer(ctx context.Context, family Family, presented sec
 		err := s.End(ctx, family.ID, "", "account disabled", "")
 		return secret.String{}, errors.Join(oauth.Errorf(oauth.InvalidGrant, "the account cannot be used"), err)
 	}
+	gone := oauth.Errorf(oauth.InvalidGrant, "the code was made under a key that is gone")
+	if family.Kind == FamilyReady {
+		first, err := s.readyToken(family, client, 0, presented.Reveal())
+		if err != nil {
+			return secret.String{}, gone
+		}
+		return first, nil
+	}
 	first, err := s.derive(family, 0, presented.Reveal())
 	if err != nil {
-		return secret.String{}, oauth.Errorf(oauth.InvalidGrant, "the code was made under a key that is gone")
+		return secret.String{}, gone
 	}
 	return refreshText(family.ID, 0, first), nil
 }
@@ -236,7 +273,7 @@ func (s *Sessions) advance(f *Family, presented presentedToken, origin Origin, n
 func (s *Sessions) over(f *Family, client Client, now time.Time) bool {
 	return !f.Ended.IsZero() ||
 		!f.Ends.IsZero() && !now.Before(f.Ends) ||
-		client.Idle > 0 && now.Sub(f.LastUsed) > client.Idle ||
+		f.Kind == FamilySession && client.Idle > 0 && now.Sub(f.LastUsed) > client.Idle ||
 		s.markedOver(*f)
 }
 

@@ -56,7 +56,7 @@ func (h *house) open() {
 func (h *house) replica() *Authority {
 	h.t.Helper()
 	a := New(Config{
-		Issuer: "https://id.example", Store: h.store, People: h.store, Attempts: h.store, Master: h.master, Now: h.clock.Now,
+		Issuer: "https://id.example", Store: h.store, People: h.store, Attempts: h.store, APIKeys: h.store, Master: h.master, Now: h.clock.Now,
 		Algorithms: []keys.Alg{keys.ES256},
 	})
 	if err := a.Load(h.t.Context()); err != nil {

@@ -2,48 +2,58 @@ package authority
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"math/big"
 	"strings"
+	"time"
 
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
 )
 
-// readyAlphabet is what ready tokens are written in: letters and digits, so that a double click selects the whole of one.
-const readyAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
 const (
-	readyRandom   = 32 // characters: 190 bits
-	readyChecksum = 6
-	readyPurpose  = "ready token"
+	readyPurpose = "ready token"
+	readyPrefix  = "dwt_"
+	// readyGrace is how long a ready token is good after it was renewed: requests that are on their way with it arrive.
+	readyGrace = 5 * time.Minute
+	// loginLevel is the level of the ready token that a login ends in.
+	loginLevel = LevelMedium
 )
 
-// newReady makes a ready token: prefix, random part, checksum. The checksum lets secret scanners, and us, tell a token
-// from a typo without a look-up.
-func newReady(prefix string) secret.String {
-	if prefix == "" {
-		prefix = "dwt_"
-	}
-	var text strings.Builder
-	text.WriteString(prefix)
-	var raw [1]byte
-	for text.Len() < len(prefix)+readyRandom {
-		_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
-		if int(raw[0]) < 4*len(readyAlphabet) {
-			text.WriteByte(readyAlphabet[int(raw[0])%len(readyAlphabet)])
-		}
-	}
-	return secret.New(text.String() + checksum(text.String()))
+// opaqueAlphabet is what opaque tokens are written in: letters and digits, so that a double click selects the whole of one.
+const opaqueAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+const (
+	opaqueBody = 43 // characters of 256 bits
+	opaqueSum  = 6
+)
+
+// opaqueText writes an opaque token: prefix, body, checksum. The checksum lets secret scanners, and us, tell a token from a
+// typo without a look-up.
+func opaqueText(prefix string, raw [32]byte) secret.String {
+	text := prefix + base62(new(big.Int).SetBytes(raw[:]), opaqueBody)
+	return secret.New(text + checksum(text))
 }
 
 func checksum(text string) string {
-	sum := crc32.ChecksumIEEE([]byte(text))
-	out := make([]byte, readyChecksum)
-	for i := range out {
-		out[i] = readyAlphabet[sum%uint32(len(readyAlphabet))]
-		sum /= uint32(len(readyAlphabet))
+	return base62(new(big.Int).SetUint64(uint64(crc32.ChecksumIEEE([]byte(text)))), opaqueSum)
+}
+
+// intact reports whether the checksum at the end of an opaque token is right.
+func intact(text string) bool {
+	at := len(text) - opaqueSum
+	return at > 0 && checksum(text[:at]) == text[at:]
+}
+
+// base62 writes number with so many digits.
+func base62(number *big.Int, digits int) string {
+	out := make([]byte, digits)
+	base, rest := big.NewInt(int64(len(opaqueAlphabet))), new(big.Int)
+	for i := digits - 1; i >= 0; i-- {
+		number.DivMod(number, base, rest)
+		out[i] = opaqueAlphabet[rest.Int64()]
 	}
 	return string(out)
 }
@@ -60,11 +70,11 @@ type ReadyAsk struct {
 	Token    secret.String // zero: a new one; a value is for seeds and imports
 }
 
-// IssueReady makes a ready token: opaque, good for the life of its level, revocable, never refreshed.
+// IssueReady makes a ready token: opaque, good for the life of its level, revocable, never refreshed by itself.
 func (s *Sessions) IssueReady(ctx context.Context, ask ReadyAsk, issuer string) (secret.String, Family, error) {
 	token := ask.Token
 	if token.IsZero() {
-		token = newReady(ask.Client.TokenPrefix)
+		token = opaqueText(ask.Client.readyPrefix(), randomBytes())
 	}
 	audience, err := ask.Client.GrantAudience(issuer, nil)
 	if err != nil {
@@ -75,7 +85,7 @@ func (s *Sessions) IssueReady(ctx context.Context, ask ReadyAsk, issuer string) 
 		ID: NewID(now), Kind: FamilyReady, ClientID: ask.Client.ID, PersonID: ask.PersonID, Scope: ask.Scope,
 		Audience: audience, Origin: ask.Origin, How: ask.How, Level: ask.Level, IssuedBy: ask.IssuedBy,
 		Created: now, LastUsed: now, LastAddress: ask.Origin.Address, Ends: now.Add(ask.Level.Life()),
-		KeyID: s.master.Current(), Current: s.master.Hash(readyPurpose, []byte(token.Reveal())), Rotated: now,
+		KeyID: s.master.Current(), Salt: newSalt(), Current: s.readyHash(token.Reveal()), Rotated: now,
 	}
 	event := s.recorder.event(Event{
 		Kind: EventTokenIssued, PersonID: ask.PersonID, Actor: ask.IssuedBy, ClientID: ask.Client.ID, FamilyID: family.ID,
@@ -85,9 +95,61 @@ func (s *Sessions) IssueReady(ctx context.Context, ask ReadyAsk, issuer string) 
 	return token, family, err
 }
 
+// RenewReady exchanges a ready token that lives for a new one of the same level and session. The old one is good for a few
+// minutes more and yields the same successor meanwhile. ErrUnknown for a token that is not good.
+func (s *Sessions) RenewReady(ctx context.Context, token secret.String, client Client, origin Origin) (secret.String, Family, error) {
+	family, err := s.ready(ctx, token.Reveal())
+	if err != nil {
+		return secret.String{}, Family{}, err
+	}
+	hash, now := s.readyHash(token.Reveal()), s.now()
+	family, err = s.store.ChangeFamily(ctx, family.ID, func(f *Family) (After, error) {
+		switch {
+		case f.ClientID != client.ID || s.over(f, client, now):
+			return After{}, ErrUnknown
+		case sameHash(hash, f.Previous) && f.Generation > 0:
+			return After{}, ErrNoChange
+		}
+		f.KeyID = s.master.Current()
+		next, err := s.readyToken(*f, client, f.Generation+1, token.Reveal())
+		if err != nil {
+			return After{}, err
+		}
+		f.Previous, f.Current = f.Current, s.readyHash(next.Reveal())
+		f.Generation++
+		f.Rotated, f.LastUsed, f.LastAddress, f.Ends = now, now, origin.Address, now.Add(f.Level.Life())
+		return After{}, nil
+	})
+	if err != nil {
+		return secret.String{}, Family{}, err
+	}
+	next, err := s.readyToken(family, client, family.Generation, token.Reveal())
+	return next, family, err
+}
+
+// readyToken derives the ready token of a generation from what was presented for it: nothing but its hash is kept, and a
+// lost answer can be given again.
+func (s *Sessions) readyToken(family Family, client Client, generation int64, presented string) (secret.String, error) {
+	var number [8]byte
+	binary.BigEndian.PutUint64(number[:], uint64(generation))
+	body, err := s.master.Derive(family.KeyID, "ready token secret", family.Salt, number[:], []byte(presented))
+	return opaqueText(client.readyPrefix(), body), err
+}
+
+func (s *Sessions) readyHash(token string) [32]byte {
+	return s.master.Hash(readyPurpose, []byte(token))
+}
+
+func (c *Client) readyPrefix() string {
+	if c.TokenPrefix == "" {
+		return readyPrefix
+	}
+	return c.TokenPrefix
+}
+
 // ready finds the family of a ready token that has not ended; ErrUnknown else.
 func (s *Sessions) ready(ctx context.Context, token string) (Family, error) {
-	if len(token) > 256 || token == "" {
+	if len(token) > 256 || token == "" || strings.ContainsRune(token, 0) {
 		return Family{}, ErrUnknown
 	}
 	for _, hash := range s.master.Hashes(readyPurpose, []byte(token)) {
@@ -98,6 +160,8 @@ func (s *Sessions) ready(ctx context.Context, token string) (Family, error) {
 		case err != nil:
 			return Family{}, err
 		case family.Kind != FamilyReady || !family.Ended.IsZero():
+			return Family{}, ErrUnknown
+		case !sameHash(hash, family.Current) && s.now().Sub(family.Rotated) > readyGrace:
 			return Family{}, ErrUnknown
 		}
 		return family, nil

@@ -144,10 +144,28 @@ type idClaims struct {
 	Verified   *bool    `json:"email_verified,omitempty"`
 	Name       string   `json:"name,omitempty"`
 	Username   string   `json:"preferred_username,omitempty"`
+
+	more map[string]string // claims whose names are settings
 }
 
-// ID makes the ID token that goes with access, for whoever was granted openid.
-func (t *Tokens) ID(ctx context.Context, family Family, client Client, nonce string, access secret.String) (secret.String, error) {
+// MarshalJSON adds what has no name of its own.
+func (c idClaims) MarshalJSON() ([]byte, error) {
+	type plain idClaims
+	text, err := json.Marshal(plain(c))
+	if err != nil || len(c.more) == 0 {
+		return text, err
+	}
+	more, err := json.Marshal(c.more)
+	if err != nil {
+		return nil, err
+	}
+	text[len(text)-1] = ','
+	return append(text, more[1:]...), nil
+}
+
+// ID makes the ID token that goes with access, for whoever was granted openid. ready is the family's ready token, for a
+// client whose logins end in one.
+func (t *Tokens) ID(ctx context.Context, family Family, client Client, nonce string, access, ready secret.String) (secret.String, error) {
 	person, err := t.people.Person(ctx, family.PersonID)
 	if err != nil {
 		return secret.String{}, err
@@ -166,6 +184,9 @@ func (t *Tokens) ID(ctx context.Context, family Family, client Client, nonce str
 	}
 	if family.Scope.Has(oauth.ScopeProfile) {
 		c.Name, c.Username = person.Name, person.Username
+	}
+	if client.ReadyClaim != "" && !ready.IsZero() {
+		c.more = map[string]string{client.ReadyClaim: ready.Reveal()}
 	}
 	return t.signed(client, typID, c)
 }

@@ -52,7 +52,7 @@ func TestCheck_OnlyAccessTokensOfThisAuthority(t *testing.T) {
 	h := newHouse(t)
 	redeemed := h.login()
 	token := h.access(redeemed)
-	id, err := h.Tokens.ID(t.Context(), redeemed.Family, h.cli, "n", secret.New(token))
+	id, err := h.Tokens.ID(t.Context(), redeemed.Family, h.cli, "n", secret.New(token), secret.String{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestIDToken_SEC059_Claims(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	redeemed := h.login()
-	id, err := h.Tokens.ID(t.Context(), redeemed.Family, h.cli, redeemed.Nonce, secret.New("access"))
+	id, err := h.Tokens.ID(t.Context(), redeemed.Family, h.cli, redeemed.Nonce, secret.New("access"), secret.String{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestReadyToken_PIP26_PrefixLevelAndRevocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := token.Reveal()
-	if !strings.HasPrefix(text, "sat_") || checksum(text[:len(text)-readyChecksum]) != text[len(text)-readyChecksum:] {
+	if !strings.HasPrefix(text, "sat_") || !intact(text) {
 		t.Errorf("a token of an odd form")
 	}
 	standing, err := h.Tokens.Check(t.Context(), text)

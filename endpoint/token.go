@@ -57,6 +57,7 @@ func (e *Endpoint) tokenRequest(r *http.Request, f form) (grant.Request, error) 
 		Type: kind, Client: client, Origin: e.origin(r, f.get("machine")), Scope: scope, Resources: f.all("resource"),
 		Code: secret.New(f.get("code")), RedirectURI: f.get("redirect_uri"), Verifier: f.get("code_verifier"),
 		DeviceCode: secret.New(f.get("device_code")), RefreshToken: secret.New(f.get("refresh_token")),
+		APIKey: secret.New(f.get("api_key")), Username: f.get("username"), Password: secret.New(f.get("password")),
 	}
 	if kind == oauth.GrantDeviceCode { // nothing else here is worth waiting for
 		request.Wait = waitPreference(r.Header["Prefer"])

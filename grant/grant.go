@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
 )
@@ -15,7 +16,10 @@ import (
 // Granter redeems grants.
 type Granter struct {
 	Authority *authority.Authority
-	Now       func() time.Time // nil: time.Now
+	// Doorkeeper checks passwords, Factors knows who has a second one; nil: the password grant is not taken.
+	Doorkeeper *identity.Doorkeeper
+	Factors    identity.Factors
+	Now        func() time.Time // nil: time.Now
 }
 
 // Request is what a client presents at the token endpoint, taken apart and authenticated by whoever speaks its wire.
@@ -27,6 +31,9 @@ type Request struct {
 	Code         secret.String
 	DeviceCode   secret.String
 	RefreshToken secret.String
+	APIKey       secret.String
+	Username     string
+	Password     secret.String
 	RedirectURI  string
 	Verifier     string // "" : none was sent
 	Scope        oauth.Scope
@@ -64,12 +71,15 @@ var kinds = map[oauth.GrantType]kind{
 	oauth.GrantDeviceCode:        deviceKind{},
 	oauth.GrantRefreshToken:      refreshKind{},
 	oauth.GrantClientCredentials: serviceKind{},
+	oauth.GrantPassword:          passwordKind{},
+	oauth.GrantAPIKey:            apiKeyKind{},
 }
 
-// Types returns the grant types that the pipeline redeems, for the authority's metadata.
+// Types returns the grant types that the pipeline redeems, for the authority's metadata; that of passwords is not told.
 func Types() []oauth.GrantType {
 	return []oauth.GrantType{
 		oauth.GrantAuthorizationCode, oauth.GrantDeviceCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials,
+		oauth.GrantAPIKey,
 	}
 }
 
@@ -81,6 +91,9 @@ func (g *Granter) Redeem(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, oauth.Errorf(oauth.UnsupportedGrantType, "this grant type is not known here")
 	}
 	if !r.Client.Allows(r.Type) {
+		if r.Type == oauth.GrantPassword { // to whom it is not registered for, it does not exist (RFC 9700 section 2.4)
+			return Answer{}, oauth.Errorf(oauth.UnsupportedGrantType, "this grant type is not known here")
+		}
 		return Answer{}, oauth.Errorf(oauth.UnauthorizedClient, "this application is not registered for this grant type")
 	}
 	found, err := k.redeem(ctx, g, &r)
@@ -106,7 +119,12 @@ func (g *Granter) tokens(ctx context.Context, r *Request, found granted) (oauth.
 	token := oauth.Token{
 		Access: access, Type: "Bearer", ExpiresIn: seconds(life), Scope: found.scope, SessionID: family.ID,
 	}
-	if refreshes(r.Client, family.Scope) {
+	var ready secret.String
+	switch {
+	case family.Kind == authority.FamilyReady:
+		ready = found.refresh
+		token.SessionExpiresIn = seconds(family.Ends.Sub(g.now()))
+	case refreshes(r.Client, family.Scope):
 		token.Refresh = found.refresh
 		token.IdleExpiresIn = seconds(r.Client.Idle)
 		if !family.Ends.IsZero() {
@@ -114,7 +132,7 @@ func (g *Granter) tokens(ctx context.Context, r *Request, found granted) (oauth.
 		}
 	}
 	if found.scope.Has(oauth.ScopeOpenID) {
-		token.ID, err = g.Authority.Tokens.ID(ctx, family, r.Client, found.nonce, access)
+		token.ID, err = g.Authority.Tokens.ID(ctx, family, r.Client, found.nonce, access, ready)
 	}
 	return token, err
 }
@@ -146,7 +164,8 @@ func wireError(err error) error {
 		return nil
 	case errors.As(err, &wire):
 		return wire
-	case errors.Is(err, authority.ErrUnavailable), errors.Is(err, authority.ErrTooMany), errors.Is(err, context.Canceled),
+	case errors.Is(err, authority.ErrUnavailable), errors.Is(err, authority.ErrTooMany), errors.Is(err, identity.ErrBusy),
+		errors.Is(err, context.Canceled),
 		errors.Is(err, context.DeadlineExceeded):
 		return &oauth.Error{
 			Code: oauth.TemporarilyUnavailable, Description: "the server is busy or its store cannot be reached; nothing was lost, try again",

@@ -27,6 +27,7 @@ const (
 	SlowDown                ErrorCode = "slow_down"
 	ExpiredToken            ErrorCode = "expired_token"
 	LoginRequired           ErrorCode = "login_required"
+	InteractionRequired     ErrorCode = "interaction_required"
 	InvalidDPoPProof        ErrorCode = "invalid_dpop_proof"
 )
 

@@ -1,0 +1,91 @@
+package grant
+
+import (
+	"context"
+	"errors"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/oauth"
+)
+
+// passwordKind is the password grant (RFC 6749 section 4.3), for clients that were registered for it because they are older
+// than the better ways. It passes the same door as every other password, and is refused for whoever has a second factor.
+type passwordKind struct{}
+
+func (passwordKind) redeem(ctx context.Context, g *Granter, r *Request) (granted, error) {
+	if g.Doorkeeper == nil {
+		return granted{}, oauth.Errorf(oauth.UnsupportedGrantType, "passwords are not taken here")
+	}
+	if r.Username == "" || r.Password.IsZero() {
+		return granted{}, oauth.Errorf(oauth.InvalidRequest, "the parameters username and password are needed")
+	}
+	person, err := g.Doorkeeper.Password(ctx, r.Username, r.Password, r.Origin.Address)
+	if err != nil {
+		return granted{}, g.wrongPassword(ctx, r, err)
+	}
+	if g.Factors != nil {
+		factors, err := g.Factors.Factors(ctx, person.ID)
+		if err != nil {
+			return granted{}, err
+		}
+		if len(factors) > 0 {
+			return granted{}, oauth.Errorf(oauth.InteractionRequired, "this account has a second factor; log in with a browser")
+		}
+	}
+	return g.open(ctx, r, authority.Approval{PersonID: person.ID, Methods: []string{"pwd"}}, "password", authority.APIKey{})
+}
+
+// wrongPassword maps the door's errors, and leaves a line in the audit.
+func (g *Granter) wrongPassword(ctx context.Context, r *Request, err error) error {
+	event := authority.Event{ClientID: r.Client.ID, Address: r.Origin.Address, Detail: "password grant"}
+	switch {
+	case errors.Is(err, identity.ErrLocked):
+		event.Kind = authority.EventSignInLocked
+		err = oauth.Errorf(oauth.InvalidGrant, "too many wrong passwords; try again later")
+	case errors.Is(err, identity.ErrWrong):
+		event.Kind = authority.EventSignInFailed
+		err = oauth.Errorf(oauth.InvalidGrant, "the name or the password is wrong")
+	default:
+		return err
+	}
+	g.Authority.Recorder.Record(ctx, event)
+	return err
+}
+
+// apiKeyKind exchanges an API key for a session of the person that it acts as. A key is a credential of its own and asks for
+// no second factor; issuing one did.
+type apiKeyKind struct{}
+
+func (apiKeyKind) redeem(ctx context.Context, g *Granter, r *Request) (granted, error) {
+	if g.Authority.Keys == nil {
+		return granted{}, oauth.Errorf(oauth.UnsupportedGrantType, "API keys are not taken here")
+	}
+	if r.APIKey.IsZero() {
+		return granted{}, oauth.Errorf(oauth.InvalidRequest, "the parameter api_key is missing")
+	}
+	key, err := g.Authority.Keys.Check(ctx, r.APIKey)
+	if errors.Is(err, authority.ErrUnknown) {
+		return granted{}, oauth.Errorf(oauth.InvalidGrant, "the API key is wrong, was revoked, or has expired")
+	}
+	if err != nil {
+		return granted{}, err
+	}
+	return g.open(ctx, r, authority.Approval{PersonID: key.PersonID, Methods: []string{"key"}}, "api key", key)
+}
+
+// open makes the session that a password or an API key gives: no more than the client may ask for, and no more than the key
+// allows.
+func (g *Granter) open(ctx context.Context, r *Request, approval authority.Approval, how string, key authority.APIKey) (granted, error) {
+	scope, err := r.Client.GrantScope(r.Scope)
+	if err != nil {
+		return granted{}, err
+	}
+	if key.Scope != nil && !scope.Within(key.Scope) {
+		return granted{}, oauth.Errorf(oauth.InvalidScope, "this API key allows: %s", key.Scope)
+	}
+	now := g.now()
+	approval.Scope, approval.AuthTime, approval.At, approval.Address = scope, now, now, r.Origin.Address
+	opened, err := g.Authority.Sessions.Open(ctx, r.Client, approval, how, r.Origin, key)
+	return fromRedeemed(opened), err
+}
