@@ -97,8 +97,8 @@ func products() []authority.Client {
 			TokenPrefix: "sat_",
 		},
 		{
-			ID: "rio-cli", Name: "Rio CLI", Grants: device, Scope: everything(), Default: oauth.Scope{oauth.ScopeOpenID, oauth.ScopeEmail},
-			Access: 10 * time.Minute, Absolute: authority.LevelMedium.Life(),
+			ID: "rio-cli", Name: "Rio CLI", Grants: device[:1], Scope: everything(), Default: oauth.Scope{oauth.ScopeOpenID, oauth.ScopeEmail},
+			Access: 10 * time.Minute, Absolute: authority.LevelMedium.Life(), ReadyClaim: "rio_token", // its logins end in a ready token
 		},
 		{
 			ID: "cli", Name: "Pilot CLI", Grants: device, Scope: everything(), Default: everything(),
