@@ -7,9 +7,11 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -117,14 +119,41 @@ func (d *demo) lead(ctx context.Context) error {
 		d.tell("Nobody seems to be at this terminal; 'doorward demo --auto' needs nobody.")
 	}
 	d.say("Now log in with that name and password, as you would to any service.")
-	if err := d.do(ctx, "login"); err != nil {
-		return err
+	err := d.do(ctx, "login")
+	if err == nil {
+		d.say("The login is good: the server says so.")
+		err = d.do(ctx, "status")
 	}
-	d.say("The login is good: the server says so.")
-	if err := d.do(ctx, "status"); err != nil {
+	if pause := d.pause(ctx, err == nil); err == nil {
+		err = pause
+	}
+	if err != nil {
 		return err
 	}
 	return d.finish(ctx)
+}
+
+// linger is how long the authority stays up for a browser that has yet to load the last page: the terminal knows of the
+// decision before the browser has shown it.
+const linger = time.Second
+
+// pause lets the person's browser come to its end, and the person look around where there is one.
+func (d *demo) pause(ctx context.Context, good bool) error {
+	if good && d.program.Terminal.Interactive() {
+		d.tell("\nYour browser shows this login too, at %s%s", d.issuer, visitor.PathApplications)
+		_, err := d.program.Terminal.Ask(ctx, terminal.Question{Text: "Press Enter to go on. ", Flag: "--auto"})
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return err
+	}
+	wait := time.NewTimer(linger)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 // alone is the demo without one.

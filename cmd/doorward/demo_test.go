@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,7 @@ func spoiled(t *testing.T, path string, spoil func(*http.Response, []byte) []byt
 		Issuer: "http://localhost:" + port, Clients: seed.Base().Clients, People: []authtest.Person{{Username: "robin"}},
 	})
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: auth.Address()})
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // the demo that fails leaves its requests
 	direct := proxy.Director
 	proxy.Director = func(r *http.Request) {
 		direct(r)

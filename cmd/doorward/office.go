@@ -67,6 +67,7 @@ func (o *office) command() *cobra.Command {
 			"store. The store is found by --store, DOORWARD_STORE or --config, as 'doorward serve' finds it.",
 	}
 	o.settings = newSettings(environment(o.program.Terminal.Env))
+	o.settings.partial = true
 	o.place.add(o.settings)
 	cmd.PersistentFlags().AddFlagSet(o.settings.flags)
 	cmd.AddCommand(o.users(), o.clients(), o.sessions(), o.audit(), o.keys())

@@ -31,6 +31,8 @@ type serve struct {
 	metrics  string
 	logForm  string
 	logLevel string
+	brand    brandFlags
+	pending  int
 	dev      bool
 }
 
@@ -53,6 +55,8 @@ func (s *serve) command() *cobra.Command {
 	flags.StringVar(&s.metrics, "metrics", "", "address of /metrics, in Prometheus' text format (default none)")
 	flags.StringVar(&s.logForm, "log", "text", "form of the log on standard error: text or json")
 	flags.StringVar(&s.logLevel, "log-level", "info", "least severe lines to log: debug, info, warn or error")
+	s.brand.add(s.settings)
+	flags.IntVar(&s.pending, "pending-per-address", 0, "device logins of one address that may wait at once (default 1000)")
 	cmd.Flags().AddFlagSet(flags)
 	// Accounts with known passwords are asked for by hand, each time: no variable and no file turns them on.
 	cmd.Flags().BoolVar(&s.dev, "dev", false, "for development on this machine: known accounts, a clock that can be moved, and a store that goes at the end unless --store is given")
@@ -109,7 +113,13 @@ func (s *serve) serve(ctx context.Context, config server.Config, where place) er
 func (s *serve) config() (config server.Config, err error) {
 	config = server.Config{
 		Issuer: strings.TrimSuffix(s.issuer, "/"), Metrics: s.metrics, TLSCert: s.cert, TLSKey: s.key,
-		Seed: seed.Base(), Invite: s.invite,
+		Seed: seed.Base(), Invite: s.invite, PendingPerAddress: s.pending,
+	}
+	if s.pending < 0 {
+		return config, authcmd.Usagef("--pending-per-address must not be negative")
+	}
+	if config.Brand, err = s.brand.brand(); err != nil {
+		return config, err
 	}
 	if config.TrustedProxies, err = parseProxies(s.proxies); err != nil {
 		return config, err

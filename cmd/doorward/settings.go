@@ -22,6 +22,8 @@ type settings struct {
 	flags *pflag.FlagSet
 	env   func(string) string
 	file  string
+	// partial lets the file hold settings of other commands too: a server's file also tells where its store is.
+	partial bool
 }
 
 // newSettings makes the set, with the flag that names the file in it.
@@ -88,6 +90,8 @@ func (s *settings) read() error {
 
 func (s *settings) set(value setting) error {
 	switch {
+	case s.partial && s.flags.Lookup(value.name) == nil:
+		return nil
 	case value.name == "config" || s.flags.Lookup(value.name) == nil:
 		return fmt.Errorf("there is no setting %q", value.name)
 	case value.text == "":
