@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,6 +32,24 @@ func TestContracts(t *testing.T) {
 			"Content-Type", "application/json", "Authorization", "Bearer old", "Origin", "https://evil.example")
 		if body := got.json(t); got.status != 400 || body["error"] != "invalid_grant" || body["message"] == nil {
 			t.Errorf("%d %s", got.status, got.body)
+		}
+	})
+	t.Run("a handler that panics in the middle of its answer", func(t *testing.T) {
+		r := start(t, func(c *server.Config) {
+			c.Contracts = []server.Contract{func(server.Rooms) (machines, entries map[string]http.Handler) {
+				return map[string]http.Handler{"GET /half": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					_, _ = io.WriteString(w, `{"half":`)
+					panic("canary5f1e")
+				})}, nil
+			}}
+		})
+		response, err := http.Get(r.url + "/half")
+		if err == nil {
+			_ = response.Body.Close()
+			t.Errorf("it looks whole: %s", response.Status)
+		}
+		if text := r.log.String(); !strings.Contains(text, "panicked") || strings.Contains(text, "canary") {
+			t.Errorf("the log:\n%s", text)
 		}
 	})
 	t.Run("every route is on the list", func(t *testing.T) {

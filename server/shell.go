@@ -100,8 +100,8 @@ func (s *shell) refuse(answer *response, r *http.Request, status int) {
 // finish catches a panic, counts and logs. The log has the route's pattern and never the address as it was asked for:
 // paths and queries carry codes (SEC-276).
 func (s *shell) finish(answer *response, r *http.Request, started time.Time) {
-	if cause := recover(); cause != nil {
-		s.panicked(answer, r, cause)
+	if cause := recover(); cause != nil && !s.panicked(answer, r, cause) {
+		defer panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}
 	took := time.Since(started) // held polls too: their wait is part of what the client saw
 	if answer.status == 0 {
@@ -128,11 +128,11 @@ func (s *shell) finish(answer *response, r *http.Request, started time.Time) {
 	}
 }
 
-// panicked answers 500 with an id that the log has too. The value of a panic may quote what it choked on, so that only
+// panicked answers 500 with an id that the log has too, and reports whether it could. The value of a panic may quote what it choked on, so that only
 // the runtime's own words are logged (SEC-274).
-func (s *shell) panicked(answer *response, r *http.Request, cause any) {
+func (s *shell) panicked(answer *response, r *http.Request, cause any) (answered bool) {
 	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-		panic(cause) // a handler that ends the connection on purpose
+		return false // a handler that ends the connection on purpose
 	}
 	var raw [4]byte
 	_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
@@ -145,9 +145,10 @@ func (s *shell) panicked(answer *response, r *http.Request, cause any) {
 	}
 	s.config.Log.ErrorContext(r.Context(), "a handler panicked", "id", id, "panic", what, "stack", string(debug.Stack()))
 	if answer.status != 0 {
-		return // half an answer is out; net/http ends it
+		return false
 	}
 	answer.route = &s.none
 	s.problem(answer, r, http.StatusInternalServerError, "server_error",
 		"Something went wrong here. Nothing more is known to have changed; try again. The log has it under "+id+".")
+	return true
 }
