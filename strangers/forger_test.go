@@ -164,9 +164,12 @@ func inRequest(change func(url.Values)) tamper {
 // inAnswer changes the authorization answer that the browser carries to the program.
 func inAnswer(change func(url.Values)) tamper {
 	return tamper{response: func(response *http.Response) error {
+		if response.Header.Get("Location") == "" {
+			return nil
+		}
 		location, err := response.Location()
 		if err != nil || !location.Query().Has("code") {
-			return nil // not the redirect to the program
+			return err // or it is not the redirect to the program
 		}
 		query := location.Query()
 		change(query)

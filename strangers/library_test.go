@@ -130,7 +130,9 @@ func TestOAuth2AndGoOIDC_SEC051_SEC059_SEC134(t *testing.T) {
 		flow  string
 		style oauth2.AuthStyle
 	}{
-		{"code", oauth2.AuthStyleAutoDetect}, {"code", oauth2.AuthStyleInHeader}, {"code", oauth2.AuthStyleInParams},
+		{"code", oauth2.AuthStyleAutoDetect},
+		{"code", oauth2.AuthStyleInHeader},
+		{"code", oauth2.AuthStyleInParams},
 		{"device", oauth2.AuthStyleInHeader},
 	} {
 		t.Run(fmt.Sprintf("%s style %d", test.flow, test.style), func(t *testing.T) {

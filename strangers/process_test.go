@@ -62,8 +62,9 @@ func start(t *testing.T, env []string, name string, args ...string) *process {
 	}()
 	t.Cleanup(func() {
 		cancel()
+		for range p.lines { // nobody reads them any more
+		}
 		_ = p.cmd.Wait()
-		reading.Wait()
 	})
 	return p
 }
@@ -115,7 +116,7 @@ func (p *process) link(part string) (address string, ok bool) {
 // end waits for the program to end by itself.
 func (p *process) end() (code int) {
 	p.t.Helper()
-	for range p.lines { //nolint:revive // the rest is kept by read
+	for range p.lines { // read keeps the rest
 	}
 	err := p.cmd.Wait()
 	var exit *exec.ExitError
