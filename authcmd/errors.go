@@ -54,6 +54,9 @@ func (p *Program) Explain(err error) Failure {
 		}
 	}
 	failure := p.standard(err)
+	if own, ok := p.Words.Messages[failure.Code]; ok {
+		failure.Message, failure.Hint = own.Message, own.Hint
+	}
 	if p.Words.SimpleExits && failure.Exit != ExitUsage && failure.Exit != ExitInterrupted {
 		failure.Exit = ExitFailed
 	}
@@ -112,8 +115,10 @@ func (p *Program) stored(err error) (Failure, bool) {
 		return Failure{ExitStoreDamaged, "store_newer", sentence(err), "Update this program; the file was not touched."}, true
 	case errors.As(err, &refused):
 		return Failure{ExitFailed, "store_refused", refused.Path + " is not used: " + refused.Reason + ".", "To mend it: " + refused.Mend}, true
+	case errors.As(err, &write) && errors.Is(err, fs.ErrPermission):
+		return Failure{ExitFailed, "store_not_permitted", sentence(write), "Check who owns the file and its folder."}, true
 	case errors.As(err, &write):
-		return Failure{ExitFailed, "store_not_written", sentence(write), storeHint(err)}, true
+		return Failure{ExitFailed, "store_not_written", sentence(write), "Check that the disk is writable and not full."}, true
 	case errors.Is(err, cred.ErrBusy):
 		return Failure{ExitTryAgain, "store_busy", sentence(err), "Try again in a moment."}, true
 	}
@@ -121,15 +126,6 @@ func (p *Program) stored(err error) (Failure, bool) {
 }
 
 // storeHint tells the two usual reasons for a write that failed apart.
-func storeHint(err error) string {
-	if errors.Is(err, fs.ErrPermission) {
-		return "Check who owns the file and its folder."
-	}
-	return "Check that the disk is writable and not full."
-}
-
-// login is what only a new login helps against, and what ended a login before it was done. The first kind has an exit code
-// of its own, so that scripts can tell it from a failure that passes.
 func (p *Program) login(err error) (Failure, bool) {
 	again := "Run '" + p.words().Login + "' to log in again."
 	switch {

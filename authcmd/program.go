@@ -9,6 +9,8 @@ package authcmd
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -124,6 +126,34 @@ func (p *Program) paint(text string) string {
 }
 
 // now is the clock of everything that is said about time.
+// Env looks up a variable of the environment, as the terminal sees it.
+func (p *Program) Env(name string) string {
+	if p.Terminal.Env != nil {
+		return p.Terminal.Env(name)
+	}
+	return os.Getenv(name)
+}
+
+// File is the path that the variable names, else the one below the person's home folder.
+func (p *Program) File(variable string, below ...string) (string, error) {
+	if path := p.Env(variable); path != "" {
+		return path, nil
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(append([]string{home}, below...)...), err
+}
+
+// Once is for cred.File.Warn: a file says each time it is read what the person wants to hear once.
+func (p *Program) Once() func(text string) {
+	var said string
+	return func(text string) {
+		if text != said {
+			p.Terminal.Warn("%s", "Warning: "+terminal.Clean(text))
+		}
+		said = text
+	}
+}
+
 func (p *Program) now() time.Time {
 	if p.Now == nil {
 		return time.Now()

@@ -49,6 +49,8 @@ type Words struct {
 	// Me are the rows of me.
 	Me func(c cred.Credential) [][]string
 
+	// Messages are the product's own words for errors, by Failure.Code; the exit code stays.
+	Messages map[string]Failure
 	// Explain maps the errors that the product treats in its own way; the others are doorward's.
 	Explain func(err error) (failure Failure, known bool)
 	// SimpleExits leaves three exit codes beside 0: 1 failed, 2 wrong usage, 130 interrupted.

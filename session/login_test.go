@@ -323,8 +323,12 @@ func TestStatus(t *testing.T) {
 		t.Parallel()
 		b := newBench(t, life)
 		b.store(t, cred.Credential{Kind: cred.KindStatic, Access: secret.New("s")})
-		if _, err := b.Status(t.Context(), whose("none")); !errors.Is(err, ErrExpired) || b.stored(t).Access.IsZero() {
+		if _, err := b.Status(t.Context(), whose("none")); !errors.Is(err, oauth.InvalidToken) || b.stored(t).Access.IsZero() {
 			t.Errorf("Status: %v", err)
+		}
+		b.store(t, cred.Credential{Kind: cred.KindStatic, Access: secret.New("s"), SessionEnds: b.clock.now()})
+		if _, err := b.Status(t.Context(), whose("none")); !errors.Is(err, ErrExpired) {
+			t.Errorf("Status of one that was known to have an end: %v", err)
 		}
 	})
 }

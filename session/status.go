@@ -18,7 +18,8 @@ type Status struct {
 
 // Status says whose login this is. identify asks the server and returns the credential with Subject, Account and Name
 // filled in, or oauth.InvalidToken; nil: the server is not asked. A token that the server refuses is renewed once; where that
-// does not help, the login was ended there and the error is ErrExpired. Nothing is removed from the store for it.
+// does not help, the login was ended there and the error is ErrExpired; a token that somebody brought along and whose end is
+// not known may never have been one, and is oauth.InvalidToken. Nothing is removed from the store for it.
 func (s *Session) Status(ctx context.Context, identify func(context.Context, cred.Credential) (cred.Credential, error)) (Status, error) {
 	c, err := s.Token(ctx)
 	if err != nil {
@@ -37,6 +38,8 @@ func (s *Session) Status(ctx context.Context, identify func(context.Context, cre
 	switch {
 	case err == nil:
 		return Status{Credential: known, Verified: true}, nil
+	case refused(err) && c.Kind == cred.KindStatic && c.Expires.IsZero() && c.SessionEnds.IsZero():
+		return Status{Credential: c}, oauth.Errorf(oauth.InvalidToken, "the server does not know the token")
 	case refused(err):
 		return Status{Credential: c}, ErrExpired
 	default:

@@ -4,14 +4,18 @@ package main
 import (
 	"cmp"
 	"context"
+	"embed"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/authcmd/page"
 	"github.com/doorward/doorward/cred"
 	"github.com/doorward/doorward/flow"
 	"github.com/doorward/doorward/oauth"
@@ -28,167 +32,138 @@ var (
 )
 
 const (
-	clientID = "pipeops_public_client"
-	// loginTime is how long a login waits for the person.
-	loginTime = 10 * time.Minute
+	clientID  = "pipeops_public_client"
+	loginTime = 10 * time.Minute // how long a login waits for the person
 )
 
-func main() {
-	os.Exit(run(context.Background(), terminal.New(), os.Args[1:]))
-}
+//go:embed help
+var help embed.FS
 
-// run is main with everything that is the process's given from outside.
-func run(ctx context.Context, term *terminal.Terminal, args []string) int {
+func main() {
+	term := terminal.New()
 	term.Screen = term.Out // what this program says to the person is its output
-	term.Private = append(term.Private, "PIPEOPS_AUTH_TOKEN")
-	c := &cli{terminal: term}
-	c.program = &authcmd.Program{Terminal: term, Words: c.words()}
-	return c.program.Main(ctx, c.root(), args)
+	term.Private = []string{"PIPEOPS_AUTH_TOKEN"}
+	c := &cli{Program: &authcmd.Program{Terminal: term}}
+	c.Words = c.words()
+	os.Exit(c.Main(context.Background(), c.root(), os.Args[1:]))
 }
 
 // cli is the program.
 type cli struct {
-	terminal *terminal.Terminal
-	program  *authcmd.Program
-	client   *client.Client
-	store    *cred.Override
-	warned   bool
-	flow     flow.OAuth
+	*authcmd.Program
+	client *client.Client
+	oauth  flow.OAuth
+	store  *cred.Override
+
+	noBrowser, browser, force, json bool
+}
+
+func (c *cli) root() *cobra.Command {
+	pages := page.Pages{Files: help}
+	root, auth := pages.Command("pipeops", nil), pages.Command("auth", nil)
+	login, logout := pages.Command("login", c.login), pages.Command("logout", c.logout)
+	status, me := pages.Command("status", c.status), pages.Command("me", c.me)
+	login.Flags().BoolVar(&c.browser, "browser", true, "Open browser automatically")
+	login.Flags().BoolVar(&c.noBrowser, "no-browser", false, "Display auth URL without opening browser")
+	logout.Flags().BoolVar(&c.force, "force", false, "Skip confirmation prompt")
+	status.Flags().BoolVar(&c.json, "json", false, "Print the status as JSON")
+	me.Flags().BoolVar(&c.json, "json", false, "Print the account as JSON")
+	auth.PersistentPreRunE = func(*cobra.Command, []string) error { return c.open() }
+	auth.AddCommand(login, logout, status, me)
+	root.AddCommand(auth)
+	root.Version = version
+	root.SetVersionTemplate("pipeops {{.Version}}\n")
+	c.AddPlain(root.PersistentFlags())
+	return root
 }
 
 // open binds the session to the server and the file that the environment names.
 func (c *cli) open() error {
-	api := strings.TrimRight(cmp.Or(c.env("PIPEOPS_API_URL"), server), "/")
+	api := strings.TrimRight(cmp.Or(c.Env("PIPEOPS_API_URL"), server), "/")
 	if err := oauth.CheckAddress(api); err != nil {
 		return fmt.Errorf("PIPEOPS_API_URL: %w", err)
 	}
-	path, err := c.file()
+	path, err := c.File("PIPEOPS_CONFIG_PATH", ".pipeops.json")
 	if err != nil {
 		return err
 	}
 	machine, _ := os.Hostname() // a machine without a name has none on the page
 	c.client = &client.Client{Issuer: api, ID: clientID, Machine: machine}
-	c.flow = flow.OAuth{Client: c.client}
+	c.oauth = flow.OAuth{Client: c.client}
 	key := cred.Key{Issuer: api, Client: clientID}
 	c.store = &cred.Override{
-		Token: secret.New(c.env("PIPEOPS_AUTH_TOKEN")),
-		Store: &cred.File{Path: path, Codec: codec{key}, Exposed: cred.WarnOnly, Warn: c.warn},
+		Token: secret.New(c.Env("PIPEOPS_AUTH_TOKEN")),
+		Store: &cred.File{Path: path, Codec: codec{key}, Exposed: cred.WarnOnly, Warn: c.Once()},
 	}
-	c.program.Session = &session.Session{Store: c.store, Key: key, Refresher: c.flow}
-	c.program.Identify = c.flow.Identify
+	c.Session = &session.Session{Store: c.store, Key: key, Refresher: c.oauth}
 	return nil
 }
 
-// warn says once what the file has to say each time that it is read.
-func (c *cli) warn(text string) {
-	if !c.warned {
-		c.terminal.Warn("Warning: %s", terminal.Clean(text))
-	}
-	c.warned = true
-}
-
-func (c *cli) file() (string, error) {
-	if path := c.env("PIPEOPS_CONFIG_PATH"); path != "" {
-		return path, nil
-	}
-	home, err := os.UserHomeDir()
-	return filepath.Join(home, ".pipeops.json"), err
-}
-
-func (c *cli) env(name string) string {
-	if c.terminal.Env != nil {
-		return c.terminal.Env(name)
-	}
-	return os.Getenv(name)
-}
-
-// login is `auth login`: the browser of this machine, or a link for any machine's.
-func (c *cli) login(ctx context.Context, browser bool) error {
+// login uses the browser of this machine, or a link for any machine's.
+func (c *cli) login(ctx context.Context) error {
 	if !c.store.Token.IsZero() {
 		return &authcmd.Failure{
-			Exit: 1, Code: "token_in_environment", Message: "PIPEOPS_AUTH_TOKEN is set and counts before any login",
+			Exit: authcmd.ExitFailed, Code: "token_in_environment", Message: "PIPEOPS_AUTH_TOKEN is set and counts before any login",
 			Hint: "Run 'unset PIPEOPS_AUTH_TOKEN' first; nothing was changed",
 		}
 	}
-	scope := oauth.ParseScope("openid profile email")
-	var way flow.Flow = flow.Browser{
-		Client: c.client, Scope: scope, Name: "PipeOps CLI", Localhost: true, Timeout: loginTime,
-	}
-	if !browser {
-		way = flow.Device{Wire: &flow.OAuthWire{Client: c.client, Scope: scope}, Issuer: c.client.Issuer, Hosts: []string{host(c.dashboard())}}
-	}
 	ctx, cancel := context.WithTimeout(ctx, loginTime)
 	defer cancel()
-	c.program.Revoke = c.flow.Revoke // of the login that is replaced
-	_, err := c.program.Login(ctx, way)
+	c.Revoke = c.oauth.Revoke // of the login that is replaced
+	scope := oauth.ParseScope("openid profile email")
+	if c.browser && !c.noBrowser {
+		_, err := c.Login(ctx, flow.Browser{Client: c.client, Scope: scope, Name: "PipeOps CLI", Localhost: true, Timeout: loginTime})
+		return err
+	}
+	console, _ := url.Parse(c.dashboard()) // one that is none is trusted with nothing
+	_, err := c.Login(ctx, flow.Device{
+		Wire: &flow.OAuthWire{Client: c.client, Scope: scope}, Issuer: c.client.Issuer, Hosts: []string{console.Hostname()},
+	})
 	return err
 }
 
 // dashboard is where people approve: the web console.
 func (c *cli) dashboard() string {
-	return strings.TrimRight(cmp.Or(c.env("PIPEOPS_DASHBOARD_URL"), c.client.Issuer), "/")
+	return strings.TrimRight(cmp.Or(c.Env("PIPEOPS_DASHBOARD_URL"), c.client.Issuer), "/")
 }
 
-// logout is `auth logout`. It ends nothing at the server: that is done in the web console.
-func (c *cli) logout(ctx context.Context, force bool) error {
-	if err := c.program.Logout(ctx, force); err != nil {
+// logout ends nothing at the server: that is done in the web console.
+func (c *cli) logout(ctx context.Context) error {
+	if err := c.Logout(ctx, c.force); err != nil {
 		return err
 	}
 	if !c.store.Token.IsZero() {
-		c.terminal.Warn("Warning: PIPEOPS_AUTH_TOKEN is still set and counts as a login; run 'unset PIPEOPS_AUTH_TOKEN'.")
+		c.Terminal.Warn("Warning: PIPEOPS_AUTH_TOKEN is still set and counts as a login; run 'unset PIPEOPS_AUTH_TOKEN'.")
 	}
 	return nil
 }
 
-// known asks the server whose login this is. A bare token that the server refuses before its end is not an expired one.
-func (c *cli) known(ctx context.Context) (session.Status, error) {
-	known, err := c.program.Session.Status(ctx, c.flow.Identify)
-	if bare := known.Credential; errors.Is(err, session.ErrExpired) && bare.Kind == cred.KindStatic && bare.SessionEnds.IsZero() {
-		err = oauth.Errorf(oauth.InvalidToken, "the server does not know the token")
-	}
-	return known, err
-}
-
-// status is `auth status`.
-func (c *cli) status(ctx context.Context, asJSON bool) error {
-	known, err := c.known(ctx)
+func (c *cli) status(ctx context.Context) error {
+	known, err := c.Session.Status(ctx, c.oauth.Identify)
+	who, quiet := known.Credential, &authcmd.Failure{Exit: authcmd.ExitFailed}
+	no := errors.Is(err, session.ErrExpired) || errors.Is(err, session.ErrLoginRequired) || errors.Is(err, oauth.InvalidToken)
 	switch {
-	case !asJSON && errors.Is(err, session.ErrLoginRequired):
-		return errors.Join(c.terminal.Result(notAuthenticated), &authcmd.Failure{Exit: 1})
-	case !asJSON && err != nil:
+	case c.json && (err == nil || no):
+		if printed := c.printStatus(who, err == nil); printed != nil || err == nil {
+			return printed
+		}
+		return quiet // the object has said it
+	case errors.Is(err, session.ErrLoginRequired):
+		return errors.Join(c.Terminal.Result("✗ Not authenticated\nRun 'pipeops auth login' to authenticate\n"), quiet)
+	case err != nil:
 		return err
-	case !asJSON:
-		return c.program.Print(statusText(known.Credential), nil)
 	}
-	answer := statusAnswer{Authenticated: err == nil, TokenValid: err == nil}
-	if err != nil && !decided(err) {
-		return err
+	text := "✓ Authenticated as " + who.Account + "\n"
+	if end := ends(who); !end.IsZero() {
+		text += "Token expires: " + end.UTC().Format(time.DateTime) + "\n"
 	}
-	if stored := known.Credential; stored.Account != "" || !ends(stored).IsZero() {
-		answer.Email, answer.ExpiresAt = text(stored.Account), moment(ends(stored))
-	}
-	c.program.Output = authcmd.JSON
-	printed := c.program.Print("", answer)
-	c.program.Output = authcmd.Text
-	if err != nil {
-		return &authcmd.Failure{Exit: 1} // the object has said it
-	}
-	return printed
+	return c.Print(text, nil)
 }
 
-// me is `auth me`.
-func (c *cli) me(ctx context.Context, asJSON bool) error {
-	known, err := c.known(ctx)
+func (c *cli) me(ctx context.Context) error {
+	known, err := c.Session.Status(ctx, c.oauth.Identify)
 	if err != nil {
 		return err
 	}
-	who := account{
-		ID: known.Credential.Subject, Email: known.Credential.Account, Name: known.Credential.Name,
-		Organization: known.Credential.Extra["organization"], Role: known.Credential.Extra["role"],
-		CreatedAt: known.Credential.Extra["created_at"],
-	}
-	if asJSON {
-		c.program.Output = authcmd.JSON
-	}
-	return c.program.Print(who.text(), who)
+	return c.printAccount(known.Credential)
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"errors"
-	"io/fs"
 	"net/url"
 	"strings"
 	"time"
@@ -11,19 +8,18 @@ import (
 	"github.com/doorward/doorward/authcmd"
 	"github.com/doorward/doorward/cred"
 	"github.com/doorward/doorward/flow"
-	"github.com/doorward/doorward/oauth"
-	"github.com/doorward/doorward/session"
 	"github.com/doorward/doorward/terminal"
 )
 
 // words are the sentences of the product's page.
 func (c *cli) words() authcmd.Words {
+	again := "Run 'pipeops auth login' to re-authenticate"
 	return authcmd.Words{
 		Name: "pipeops", NoWaiting: true, SimpleExits: true,
 		Code: func(prompt flow.Prompt) string {
-			address := c.dashboard() + "/cli-auth?code=" + url.QueryEscape(prompt.UserCode)
-			if prompt.Warning != "" {
-				address = prompt.URI
+			address := prompt.URI
+			if prompt.Warning == "" {
+				address = c.dashboard() + "/cli-auth?code=" + url.QueryEscape(prompt.UserCode)
 			}
 			return "Please open this URL in your browser to authenticate:\n" + terminal.Clean(address) + "\n\nWaiting for authentication...\n"
 		},
@@ -39,49 +35,36 @@ func (c *cli) words() authcmd.Words {
 		LogoutCancelled: "Logout cancelled, you are still logged in",
 		LoggedOut:       "✓ Successfully logged out",
 		NothingToLogout: "Nobody is logged in, nothing to do",
-		Explain:         explain,
+		Messages: map[string]authcmd.Failure{
+			"login_required":      {Message: "not authenticated", Hint: "Run 'pipeops auth login' to authenticate"},
+			"login_expired":       {Message: "authentication token has expired", Hint: again},
+			"login_invalid":       {Message: "invalid authentication token", Hint: again},
+			"store_not_permitted": {Message: "failed to write config file: permission denied"},
+		},
 		Failure: func(f authcmd.Failure) string {
-			if f.Code == "" { // it was said
+			if f.Message == "" { // it was said
 				return ""
 			}
-			return strings.TrimSuffix("Error: "+f.Message+"\n"+f.Hint, "\n")
+			return strings.TrimSpace("Error: " + f.Message + "\n" + f.Hint)
 		},
 	}
 }
 
-// explain is how this product says what it knows; the other errors are the toolkit's.
-func explain(err error) (authcmd.Failure, bool) {
-	again := "Run 'pipeops auth login' to re-authenticate"
-	var write *cred.WriteError
-	switch {
-	case errors.Is(err, session.ErrExpired):
-		return authcmd.Failure{Exit: 1, Code: "token_expired", Message: "authentication token has expired", Hint: again}, true
-	case errors.Is(err, session.ErrLoginRequired):
-		return authcmd.Failure{
-			Exit: 1, Code: "not_authenticated", Message: "not authenticated", Hint: "Run 'pipeops auth login' to authenticate",
-		}, true
-	case errors.Is(err, oauth.InvalidToken):
-		return authcmd.Failure{Exit: 1, Code: "invalid_token", Message: "invalid authentication token", Hint: again}, true
-	case errors.As(err, &write) && errors.Is(err, fs.ErrPermission):
-		return authcmd.Failure{Exit: 1, Code: "config_not_written", Message: "failed to write config file: permission denied"}, true
+// printStatus prints `status --json`; what is not known is null.
+func (c *cli) printStatus(who cred.Credential, good bool) error {
+	answer := struct {
+		Authenticated bool       `json:"authenticated"`
+		Email         *string    `json:"email"`
+		ExpiresAt     *time.Time `json:"expires_at"`
+		TokenValid    bool       `json:"token_valid"`
+	}{Authenticated: good, TokenValid: good}
+	if who.Account != "" {
+		answer.Email = &who.Account
 	}
-	return authcmd.Failure{}, false
-}
-
-// decided reports whether the server or the file has said that there is no good login, as opposed to not having been asked.
-func decided(err error) bool {
-	return errors.Is(err, session.ErrExpired) || errors.Is(err, session.ErrLoginRequired) || errors.Is(err, oauth.InvalidToken)
-}
-
-const notAuthenticated = "✗ Not authenticated\nRun 'pipeops auth login' to authenticate\n"
-
-// statusText is the page's two lines; the second is left out where the server does not tell.
-func statusText(who cred.Credential) string {
-	text := "✓ Authenticated as " + who.Account + "\n"
-	if end := ends(who); !end.IsZero() {
-		text += "Token expires: " + end.UTC().Format(time.DateTime) + "\n"
+	if end := ends(who).UTC().Truncate(time.Second); !end.IsZero() {
+		answer.ExpiresAt = &end
 	}
-	return text
+	return c.printJSON(answer)
 }
 
 // ends is when a new login will be needed.
@@ -92,54 +75,30 @@ func ends(who cred.Credential) time.Time {
 	return who.SessionEnds
 }
 
-// statusAnswer is `status --json`.
-type statusAnswer struct {
-	Authenticated bool       `json:"authenticated"`
-	Email         *string    `json:"email"`
-	ExpiresAt     *time.Time `json:"expires_at"`
-	TokenValid    bool       `json:"token_valid"`
-}
-
-// account is `me --json`.
-type account struct {
-	ID           string `json:"id"`
-	Email        string `json:"email"`
-	Name         string `json:"name"`
-	Organization string `json:"organization"`
-	Role         string `json:"role"`
-	CreatedAt    string `json:"created_at"`
-}
-
-func (a account) text() string {
-	role := a.Role
+// printAccount prints `me`.
+func (c *cli) printAccount(who cred.Credential) error {
+	organization, role := who.Extra["organization"], who.Extra["role"]
+	if c.json {
+		return c.printJSON(struct {
+			ID           string `json:"id"`
+			Email        string `json:"email"`
+			Name         string `json:"name"`
+			Organization string `json:"organization"`
+			Role         string `json:"role"`
+			CreatedAt    string `json:"created_at"`
+		}{who.Subject, who.Account, who.Name, organization, role, who.Extra["created_at"]})
+	}
 	if role != "" {
 		role = strings.ToUpper(role[:1]) + role[1:]
 	}
-	return terminal.Columns([][]string{
-		{"Email:", a.Email}, {"Name:", a.Name}, {"Organization:", a.Organization}, {"Role:", role}, {"Account ID:", a.ID},
-	}, 1)
+	return c.Print(terminal.Columns([][]string{
+		{"Email:", who.Account}, {"Name:", who.Name}, {"Organization:", organization}, {"Role:", role}, {"Account ID:", who.Subject},
+	}, 1), nil)
 }
 
-func text(value string) *string {
-	if value == "" {
-		return nil
-	}
-	return &value
-}
-
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC().Truncate(time.Second)
-	return &t
-}
-
-// host is the host name of an address, "" for none.
-func host(address string) string {
-	parsed, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return cmp.Or(parsed.Hostname(), "")
+// printJSON prints an object although errors stay sentences.
+func (c *cli) printJSON(object any) error {
+	defer func() { c.Output = authcmd.Text }()
+	c.Output = authcmd.JSON
+	return c.Print("", object)
 }
