@@ -235,8 +235,12 @@ func (s *Sessions) rotate(f *Family, presented presentedToken, client Client, or
 	switch {
 	case f.ClientID != client.ID:
 		return rotationForeign, After{}, ErrNoChange
-	case f.Kind != FamilySession || s.over(f, client, now):
+	case f.Kind != FamilySession || !f.Ended.IsZero():
 		return rotationRefused, After{}, ErrNoChange
+	case s.over(f, client, now):
+		// Written down, so that a clock that was wrong and is set back brings nothing to life again.
+		f.Ended, f.EndReason = now, "expired"
+		return rotationRefused, After{}, nil
 	case presented.generation == f.Generation && sameHash(presented.hash, f.Current):
 		return rotationDone, After{}, s.advance(f, presented, origin, now)
 	case presented.generation == f.Generation-1 && sameHash(presented.hash, f.Previous) &&

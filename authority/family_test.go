@@ -158,6 +158,21 @@ func TestRefresh_SEC121_SEC122_IdleAndAbsoluteEnd(t *testing.T) {
 	h.refused(token, h.cli)
 }
 
+func TestClock_SEC305_NothingExpiredComesBackToLife(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	token, other, before := h.login().Refresh, h.login().Refresh, h.clock.Now()
+	for _, off := range []time.Duration{5 * time.Minute, -5 * time.Minute} {
+		h.clock.Set(before.Add(off))
+		token = h.rotate(token)
+	}
+	h.clock.Set(before.AddDate(10, 0, 0))
+	h.refused(token, h.cli)
+	h.clock.Set(before.Add(time.Hour))
+	h.refused(token, h.cli)
+	h.rotate(other) // what nobody asked about while the clock was wrong has lost nothing
+}
+
 func TestEnd_SEC123_SEC124_EverythingOfAPersonOnEveryReplica(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
