@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/doorward/doorward/cmd/doorward/place"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 	"github.com/doorward/doorward/server"
 	"github.com/doorward/doorward/terminal"
@@ -19,16 +20,16 @@ type started struct {
 }
 
 // announce says where the server listens and, with --dev, what is in it.
-func (s *serve) announce(running *server.Server, where place) error {
-	facts := started{Address: running.Addr().String(), Issuer: running.Issuer(), Store: "sqlite:" + where.store, Dev: s.dev}
+func (s *serve) announce(running *server.Server, where place.Place) error {
+	facts := started{Address: running.Addr().String(), Issuer: running.Issuer(), Store: "sqlite:" + where.Store, Dev: s.dev}
 	lines := []string{"Doorward listens on " + facts.Address + " as " + facts.Issuer}
 	if at := running.MetricsAddr(); at != nil {
 		facts.Metrics = "http://" + at.String() + "/metrics"
 		lines = append(lines, "Metrics at "+facts.Metrics)
 	}
-	kept := "Everything is kept in " + where.store
-	if where.temporary != "" {
-		kept = "Everything is kept in " + where.temporary + " and removed at the end"
+	kept := "Everything is kept in " + where.Store
+	if where.Temporary != "" {
+		kept = "Everything is kept in " + where.Temporary + " and removed at the end"
 	}
 	lines = append(lines, kept)
 	if s.dev {

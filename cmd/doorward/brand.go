@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/cmd/doorward/settings"
 	"github.com/doorward/doorward/console"
 )
 
@@ -15,10 +16,10 @@ const maxLogo = 256 << 10
 // brandFlags are the settings of what the operator puts on every page.
 type brandFlags struct{ name, logo, accent string }
 
-func (f *brandFlags) add(s *settings) {
-	s.flags.StringVar(&f.name, "brand-name", "", "name on every page (default Doorward)")
-	s.flags.StringVar(&f.logo, "brand-logo", "", "picture on every page: a PNG, JPEG, WebP or SVG file of up to 256 KiB")
-	s.flags.StringVar(&f.accent, "brand-accent", "", "colour of buttons, such as #0a5cad")
+func (f *brandFlags) add(s *settings.Set) {
+	s.Flags.StringVar(&f.name, "brand-name", "", "name on every page (default Doorward)")
+	s.Flags.StringVar(&f.logo, "brand-logo", "", "picture on every page: a PNG, JPEG, WebP or SVG file of up to 256 KiB")
+	s.Flags.StringVar(&f.accent, "brand-accent", "", "colour of buttons, such as #0a5cad")
 }
 
 func (f *brandFlags) brand() (brand console.Brand, err error) {

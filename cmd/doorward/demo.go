@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/cmd/doorward/place"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 	"github.com/doorward/doorward/flow"
 	"github.com/doorward/doorward/identity"
@@ -49,12 +50,12 @@ func (d *demo) command() *cobra.Command {
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
-	where, err := temporaryPlace("doorward-demo-")
+	where, err := place.NewTemporary("doorward-demo-")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, where.remove()) }()
-	d.folder = filepath.Join(where.temporary, "client")
+	defer func() { err = errors.Join(err, where.Remove()) }()
+	d.folder = filepath.Join(where.Temporary, "client")
 	// Nothing of it is for a script: what is told and what commands answer stay in one stream, in their order.
 	d.terminal = like(d.program.Terminal)
 	d.terminal.Screen = d.terminal.Output()
@@ -80,9 +81,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 }
 
 // start starts the authority; what is returned tells how it ended.
-func (d *demo) start(ctx context.Context, where place) (<-chan error, error) {
+func (d *demo) start(ctx context.Context, where place.Place) (<-chan error, error) {
 	log := slog.New(slog.DiscardHandler)
-	store, master, err := where.open(ctx, nil, log)
+	store, master, err := where.Open(ctx, nil, log)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/cmd/doorward/place"
 	"github.com/doorward/doorward/cred"
 	"github.com/doorward/doorward/flow"
 	"github.com/doorward/doorward/oauth"
@@ -38,7 +39,7 @@ func newLogin(term *terminal.Terminal) *login {
 	l := &login{program: &authcmd.Program{Terminal: term}}
 	machine, _ := os.Hostname() // a machine without a name has none on the page
 	l.program.Words = authcmd.Words{Name: "doorward", Machine: machine, Explain: explain}
-	l.folder, l.missing = configFolder(environment(term.Env))
+	l.folder, l.missing = place.ConfigFolder(environment(term.Env))
 	l.group = &authcmd.Group{
 		Program: l.program,
 		Flags: authcmd.Flags{

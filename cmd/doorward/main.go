@@ -55,3 +55,11 @@ func arguments(count int, words string) cobra.PositionalArgs {
 		return authcmd.Usagef("this command takes %s", words)
 	}
 }
+
+// environment is how variables are looked up: the process's own, where the terminal has none of its own.
+func environment(lookup func(string) string) func(string) string {
+	if lookup == nil {
+		return os.Getenv
+	}
+	return lookup
+}

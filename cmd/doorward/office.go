@@ -11,6 +11,8 @@ import (
 	"github.com/doorward/doorward/authcmd"
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/cmd/doorward/admin"
+	"github.com/doorward/doorward/cmd/doorward/place"
+	"github.com/doorward/doorward/cmd/doorward/settings"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/server"
 	"github.com/doorward/doorward/terminal"
@@ -32,12 +34,12 @@ func newOffice(ctx context.Context, issuer string, config server.Config) (*admin
 }
 
 // openDesk lets `doorward admin` reach the server that runs. nil is none.
-func openDesk(ctx context.Context, issuer string, config server.Config, where place) (*openedDesk, error) {
+func openDesk(ctx context.Context, issuer string, config server.Config, where place.Place) (*openedDesk, error) {
 	office, err := newOffice(ctx, issuer, config)
 	if err != nil {
 		return nil, err
 	}
-	open, err := admin.Listen(where.socket(), office)
+	open, err := admin.Listen(where.Socket(), office)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +58,8 @@ func (d *openedDesk) close() {
 type office struct {
 	program *authcmd.Program
 
-	settings *settings
-	place    placeFlags
+	settings *settings.Set
+	place    place.Flags
 }
 
 func (o *office) command() *cobra.Command {
@@ -66,34 +68,34 @@ func (o *office) command() *cobra.Command {
 		Long: "Administer the authority of this machine: through its socket beside the store where it runs, else by opening the\n" +
 			"store. The store is found by --store, DOORWARD_STORE or --config, as 'doorward serve' finds it.",
 	}
-	o.settings = newSettings(environment(o.program.Terminal.Env))
-	o.settings.partial = true
-	o.place.add(o.settings)
-	cmd.PersistentFlags().AddFlagSet(o.settings.flags)
+	o.settings = settings.New(environment(o.program.Terminal.Env))
+	o.settings.Partial = true
+	o.place.Add(o.settings)
+	cmd.PersistentFlags().AddFlagSet(o.settings.Flags)
 	cmd.AddCommand(o.users(), o.clients(), o.sessions(), o.audit(), o.keys())
 	return cmd
 }
 
 // at runs do with a desk: that of the running server, else one over the store itself.
 func (o *office) at(ctx context.Context, do func(*admin.Desk) error) error {
-	if err := o.settings.settle(); err != nil {
+	if err := o.settings.Settle(); err != nil {
 		return err
 	}
-	where, err := o.place.place(o.settings.env)
+	where, err := o.place.Find(o.settings.Env)
 	if err != nil {
 		return err
 	}
-	if desk, ok := admin.Dial(ctx, where.socket()); ok {
+	if desk, ok := admin.Dial(ctx, where.Socket()); ok {
 		return refused(do(desk))
 	}
-	if !where.exists() {
+	if !where.Exists() {
 		return &authcmd.Failure{
-			Exit: authcmd.ExitFailed, Code: "no_store", Message: "There is no store at " + where.store + ". Nothing was changed.",
+			Exit: authcmd.ExitFailed, Code: "no_store", Message: "There is no store at " + where.Store + ". Nothing was changed.",
 			Hint: "Name the server's store with --store sqlite:PATH, or start 'doorward serve' once to make one.",
 		}
 	}
 	log := slog.New(slog.DiscardHandler)
-	store, master, err := where.open(ctx, nil, log)
+	store, master, err := where.Open(ctx, nil, log)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/cmd/doorward/contracts"
+	"github.com/doorward/doorward/cmd/doorward/place"
 	"github.com/doorward/doorward/cmd/doorward/seed"
+	"github.com/doorward/doorward/cmd/doorward/settings"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/server"
 )
@@ -21,8 +24,8 @@ import (
 type serve struct {
 	program *authcmd.Program
 
-	settings *settings
-	place    placeFlags
+	settings *settings.Set
+	place    place.Flags
 	listen   string
 	issuer   string
 	cert     string
@@ -44,11 +47,11 @@ func (s *serve) command() *cobra.Command {
 			"(tls-cert: FILE). A flag wins over a variable, and that over the file.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) },
 	}
-	s.settings = newSettings(environment(s.program.Terminal.Env))
-	flags := s.settings.flags
+	s.settings = settings.New(environment(s.program.Terminal.Env))
+	flags := s.settings.Flags
 	flags.StringVar(&s.listen, "listen", server.DefaultListen, "address to listen on; port 0 takes a free one")
 	flags.StringVar(&s.issuer, "issuer", "", "address by which everybody knows this authority (default "+defaultIssuer+", with the port listened on)")
-	s.place.add(s.settings)
+	s.place.Add(s.settings)
 	flags.StringVar(&s.cert, "tls-cert", "", "PEM file with the certificate; it is read again when it changes")
 	flags.StringVar(&s.key, "tls-key", "", "PEM file with the certificate's key")
 	flags.StringSliceVar(&s.proxies, "trusted-proxy", nil, "network (CIDR) of proxies whose forwarded headers are believed (repeat, or separate with commas)")
@@ -65,7 +68,7 @@ func (s *serve) command() *cobra.Command {
 
 // run serves until ctx ends.
 func (s *serve) run(ctx context.Context) (err error) {
-	if err := s.settings.settle(); err != nil {
+	if err := s.settings.Settle(); err != nil {
 		return err
 	}
 	config, err := s.config()
@@ -76,14 +79,14 @@ func (s *serve) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, where.remove()) }()
+	defer func() { err = errors.Join(err, where.Remove()) }()
 	if config.Listener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.listen); err != nil {
 		return err
 	}
 	if err := s.identify(&config); err != nil {
 		return errors.Join(err, config.Listener.Close())
 	}
-	store, master, err := where.open(ctx, config.Now, config.Log)
+	store, master, err := where.Open(ctx, config.Now, config.Log)
 	if err != nil {
 		return errors.Join(err, config.Listener.Close())
 	}
@@ -92,7 +95,7 @@ func (s *serve) run(ctx context.Context) (err error) {
 }
 
 // serve starts the server, says so, and runs it.
-func (s *serve) serve(ctx context.Context, config server.Config, where place) error {
+func (s *serve) serve(ctx context.Context, config server.Config, where place.Place) error {
 	running, err := server.New(ctx, config) // it closes the store and the listener where it fails
 	if err != nil {
 		return err
@@ -114,6 +117,7 @@ func (s *serve) config() (config server.Config, err error) {
 	config = server.Config{
 		Issuer: strings.TrimSuffix(s.issuer, "/"), Metrics: s.metrics, TLSCert: s.cert, TLSKey: s.key,
 		Seed: seed.Base(), Invite: s.invite, PendingPerAddress: s.pending,
+		Contracts: contracts.All(),
 	}
 	if s.pending < 0 {
 		return config, authcmd.Usagef("--pending-per-address must not be negative")
@@ -173,11 +177,11 @@ func (s *serve) checkIssuer(config server.Config) error {
 }
 
 // where is the place of the store.
-func (s *serve) where() (place, error) {
-	if s.dev && s.place.store == "" {
-		return temporaryPlace("doorward-dev-")
+func (s *serve) where() (place.Place, error) {
+	if s.dev && s.place.Store == "" {
+		return place.NewTemporary("doorward-dev-")
 	}
-	return s.place.place(s.settings.env)
+	return s.place.Find(s.settings.Env)
 }
 
 // identify sets what depends on the port that was given: the issuer, and the seed that is made for it.

@@ -1,4 +1,4 @@
-package main
+package place
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 
 // The places of the XDG Base Directory Specification; where its variables are not set, those of the system.
 
-// configFolder is where the credentials are.
-func configFolder(env func(string) string) (string, error) {
+// ConfigFolder is where the credentials are.
+func ConfigFolder(env func(string) string) (string, error) {
 	if folder := env("XDG_CONFIG_HOME"); filepath.IsAbs(folder) { // the specification: a relative one is to be ignored
 		return filepath.Join(folder, "doorward"), nil
 	}
@@ -21,8 +21,8 @@ func configFolder(env func(string) string) (string, error) {
 	return filepath.Join(folder, "doorward"), nil
 }
 
-// stateFolder is where a server's store is.
-func stateFolder(env func(string) string) (string, error) {
+// StateFolder is where a server's store is.
+func StateFolder(env func(string) string) (string, error) {
 	if folder := env("XDG_STATE_HOME"); filepath.IsAbs(folder) {
 		return filepath.Join(folder, "doorward"), nil
 	}
@@ -39,12 +39,4 @@ func stateFolder(env func(string) string) (string, error) {
 		return "", errors.New("there is no home folder to keep the store in; set HOME or XDG_STATE_HOME, or give --store")
 	}
 	return filepath.Join(folder, "doorward"), nil
-}
-
-// environment is how variables are looked up: the process's, where the terminal has none of its own.
-func environment(lookup func(string) string) func(string) string {
-	if lookup == nil {
-		return os.Getenv
-	}
-	return lookup
 }

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"os"
@@ -16,14 +16,14 @@ func TestSettingsComeFromFlagThenVariableThenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{"DOORWARD_LISTEN": "variable", "DOORWARD_ISSUER": "variable", "DOORWARD_CONFIG": file, "DOORWARD_METRICS": ""}
-	s := newSettings(func(name string) string { return env[name] })
-	listen, issuer := s.flags.String("listen", "default", ""), s.flags.String("issuer", "default", "")
-	store, metrics := s.flags.String("store", "default", ""), s.flags.String("metrics", "default", "")
-	proxies := s.flags.StringSlice("trusted-proxy", nil, "")
-	if err := s.flags.Parse([]string{"--listen", "flag"}); err != nil {
+	s := New(func(name string) string { return env[name] })
+	listen, issuer := s.Flags.String("listen", "default", ""), s.Flags.String("issuer", "default", "")
+	store, metrics := s.Flags.String("store", "default", ""), s.Flags.String("metrics", "default", "")
+	proxies := s.Flags.StringSlice("trusted-proxy", nil, "")
+	if err := s.Flags.Parse([]string{"--listen", "flag"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.settle(); err != nil {
+	if err := s.Settle(); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"flag", "variable", "file", "default"}, []string{*listen, *issuer, *store, *metrics}); diff != "" {
@@ -45,12 +45,12 @@ func TestSettingsNeverRepeatAValue(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := newSettings(func(string) string { return "" })
-		s.flags.String("listen", "", "")
-		s.flags.String("issuer", "", "")
-		s.flags.Int("count", 0, "")
+		s := New(func(string) string { return "" })
+		s.Flags.String("listen", "", "")
+		s.Flags.String("issuer", "", "")
+		s.Flags.Int("count", 0, "")
 		s.file = file
-		if err := s.settle(); err == nil || strings.Contains(err.Error(), "hunter2") {
+		if err := s.Settle(); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -72,17 +72,4 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestFolders(t *testing.T) {
-	t.Parallel()
-	env := func(name string) string {
-		return map[string]string{"XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "relative"}[name]
-	}
-	if folder, err := configFolder(env); err != nil || folder != filepath.Join("/c", "doorward") {
-		t.Errorf("the credentials are in %q, %v", folder, err)
-	}
-	if folder, err := stateFolder(env); err != nil || strings.HasPrefix(folder, "relative") {
-		t.Errorf("a relative XDG_STATE_HOME was taken: %q, %v", folder, err)
-	}
 }

@@ -1,4 +1,5 @@
-package main
+// Package settings lets flags also come from variables of the environment and from a YAML file.
+package settings
 
 import (
 	"errors"
@@ -16,26 +17,27 @@ import (
 // maxConfig is the largest configuration file that is read, in bytes.
 const maxConfig = 1 << 20
 
-// settings are flags that may also come from DOORWARD_ variables and from the file of --config: a flag wins over a
+// Set is flags that may also come from DOORWARD_ variables and from the file of --config: a flag wins over a
 // variable, and that over the file. The key in the file is the flag's name, the variable its name in capitals.
-type settings struct {
-	flags *pflag.FlagSet
-	env   func(string) string
-	file  string
-	// partial lets the file hold settings of other commands too: a server's file also tells where its store is.
-	partial bool
+type Set struct {
+	Flags *pflag.FlagSet
+	Env   func(string) string // looks up a variable
+	// Partial lets the file hold settings of other commands too: a server's file also tells where its store is.
+	Partial bool
+
+	file string
 }
 
-// newSettings makes the set, with the flag that names the file in it.
-func newSettings(env func(string) string) *settings {
-	s := &settings{flags: pflag.NewFlagSet("settings", pflag.ContinueOnError), env: env}
-	s.flags.StringVar(&s.file, "config", "", "YAML file with these settings; its keys are the names of the flags")
+// New makes the set, with the flag that names the file in it.
+func New(env func(string) string) *Set {
+	s := &Set{Flags: pflag.NewFlagSet("settings", pflag.ContinueOnError), Env: env}
+	s.Flags.StringVar(&s.file, "config", "", "YAML file with these settings; its keys are the names of the flags")
 	return s
 }
 
-// settle fills in what was not typed. Its errors are *authcmd.UsageError and name the variable, or the file and the line;
+// Settle fills in what was not typed. Its errors are *authcmd.UsageError and name the variable, or the file and the line;
 // they do not repeat values.
-func (s *settings) settle() error {
+func (s *Set) Settle() error {
 	if err := s.variables(); err != nil || s.file == "" {
 		return err
 	}
@@ -43,14 +45,14 @@ func (s *settings) settle() error {
 }
 
 // variables sets the flags that stand in the environment. An empty variable is none.
-func (s *settings) variables() (err error) {
-	s.flags.VisitAll(func(flag *pflag.Flag) {
+func (s *Set) variables() (err error) {
+	s.Flags.VisitAll(func(flag *pflag.Flag) {
 		name := "DOORWARD_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
-		value := s.env(name)
+		value := s.Env(name)
 		if flag.Changed || value == "" || err != nil {
 			return
 		}
-		if bad := s.flags.Set(flag.Name, value); bad != nil {
+		if bad := s.Flags.Set(flag.Name, value); bad != nil {
 			err = authcmd.Usagef("the variable %s: it is not a value for --%s", name, flag.Name)
 		}
 	})
@@ -58,7 +60,7 @@ func (s *settings) variables() (err error) {
 }
 
 // read sets what stands in the file.
-func (s *settings) read() error {
+func (s *Set) read() error {
 	file, err := os.Open(s.file)
 	if err != nil {
 		return &authcmd.UsageError{Err: err}
@@ -76,7 +78,7 @@ func (s *settings) read() error {
 		return authcmd.Usagef("%s: %w", s.file, err)
 	}
 	given := make(map[string]bool)
-	s.flags.VisitAll(func(flag *pflag.Flag) { given[flag.Name] = flag.Changed })
+	s.Flags.VisitAll(func(flag *pflag.Flag) { given[flag.Name] = flag.Changed })
 	for _, value := range values {
 		if given[value.name] {
 			continue // typed, or in a variable
@@ -88,16 +90,16 @@ func (s *settings) read() error {
 	return nil
 }
 
-func (s *settings) set(value setting) error {
+func (s *Set) set(value setting) error {
 	switch {
-	case s.partial && s.flags.Lookup(value.name) == nil:
+	case s.Partial && s.Flags.Lookup(value.name) == nil:
 		return nil
-	case value.name == "config" || s.flags.Lookup(value.name) == nil:
+	case value.name == "config" || s.Flags.Lookup(value.name) == nil:
 		return fmt.Errorf("there is no setting %q", value.name)
 	case value.text == "":
 		return fmt.Errorf("%s is empty", value.name)
 	}
-	if err := s.flags.Set(value.name, value.text); err != nil {
+	if err := s.Flags.Set(value.name, value.text); err != nil {
 		return fmt.Errorf("it is not a value for %s", value.name)
 	}
 	return nil
