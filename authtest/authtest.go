@@ -48,9 +48,6 @@ type Options struct {
 	// Contracts are other wires that the authority is to speak.
 	Contracts []server.Contract
 
-	// Contracts are other wires that the authority speaks beside OAuth; none.
-	Contracts []server.Contract
-
 	// Listen is where the authority listens; "": a free port of 127.0.0.1.
 	Listen string
 	// Issuer is the address by which the authority is known, where something of the test's stands before it (a proxy that
@@ -167,7 +164,6 @@ func (a *Authority) open(ctx context.Context) (*server.Server, error) {
 	}
 	return server.New(ctx, server.Config{
 		Issuer: a.Issuer, Listener: listener, Store: store, Master: a.master, Seed: a.seed(), Clock: a.Clock, Log: a.options.Log,
-		Contracts: a.options.Contracts,
 		Contracts: a.options.Contracts, DrainTimeout: 2 * time.Second,
 	})
 }
