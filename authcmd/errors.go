@@ -2,6 +2,7 @@ package authcmd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -180,6 +181,14 @@ func temporary(err error) (Failure, bool) {
 	var busy *oauth.TemporaryError
 	if !errors.As(err, &busy) {
 		return Failure{}, false
+	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return Failure{
+			ExitFailed, "certificate_not_trusted", "The server's certificate is not trusted: " + plainText(untrusted.Err) +
+				". Nothing was sent to it, and nothing was changed.",
+			"Check the address; a private authority's certificate must be known to this machine.",
+		}, true
 	}
 	hint := "Check the connection and try again."
 	if busy.RetryAfter > 0 {

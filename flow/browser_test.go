@@ -524,7 +524,7 @@ func TestNonceBindsTheIDToken(t *testing.T) {
 			claims, _ := json.Marshal(map[string]any{
 				"iss": p.URL, "aud": "doorward", "sub": "usr_7", "exp": time.Now().Add(time.Hour).Unix(), "nonce": nonce, "email": "a@b.example",
 			})
-			return `{"access_token":"at","id_token":"e30.` + base64.RawURLEncoding.EncodeToString(claims) + `.c2ln"}`
+			return `{"access_token":"at","id_token":"eyJhbGciOiJFUzI1NiJ9.` + base64.RawURLEncoding.EncodeToString(claims) + `.c2ln"}`
 		}
 		made, _, err := login(t, Browser{Client: p.client(), Scope: oauth.Scope{"openid"}}, func(got visit) {
 			v = got

@@ -59,7 +59,7 @@ func TestRefreshRefusesAnotherPerson(t *testing.T) {
 	p := newProvider(t)
 	p.token = func(url.Values) string {
 		claims := fmt.Sprintf(`{"iss":%q,"aud":"doorward","sub":"usr_2","exp":%d}`, p.URL, time.Now().Add(time.Hour).Unix())
-		return `{"access_token":"new","id_token":"e30.` + base64.RawURLEncoding.EncodeToString([]byte(claims)) + `.c2ln"}`
+		return `{"access_token":"new","id_token":"eyJhbGciOiJFUzI1NiJ9.` + base64.RawURLEncoding.EncodeToString([]byte(claims)) + `.c2ln"}`
 	}
 	o := OAuth{p.client()}
 	old := cred.Credential{Refresh: secret.New("rt"), Subject: "usr_1"}

@@ -105,8 +105,8 @@ func lies(f *forger) []lie {
 			}
 			return f.resign(token, true, func(c claims) { c["sub"] = body["sub"] })
 		}), "key", "signature", ""},
-		{"SEC-059 alg none", inIDToken(func(token string) (string, error) { return unsigned(token), nil }), "alg", "algorithm", ""},
-		{"SEC-059 alg HS256", inIDToken(func(token string) (string, error) { return symmetric(token), nil }), "alg", "algorithm", ""},
+		{"SEC-059 alg none", inIDToken(func(token string) (string, error) { return unsigned(token), nil }), "alg", "algorithm", "alg"},
+		{"SEC-059 alg HS256", inIDToken(func(token string) (string, error) { return symmetric(token), nil }), "alg", "algorithm", "alg"},
 
 		{"the metadata of another issuer", inMetadata(func(c claims) { c["issuer"] = elsewhere }), "issuer", "did not match", "issuer"},
 	}

@@ -114,6 +114,9 @@ func parseIDToken(token string) (wireClaims, error) {
 	if len(parts) != 3 {
 		return wireClaims{}, &IDTokenError{"it is not a signed token"}
 	}
+	if !signedForUs(parts[0]) {
+		return wireClaims{}, &IDTokenError{"it is not signed with an algorithm that a server could prove itself by (alg)"}
+	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
 		return wireClaims{}, &IDTokenError{"it cannot be read"}
@@ -123,6 +126,23 @@ func parseIDToken(token string) (wireClaims, error) {
 		return wireClaims{}, &IDTokenError{"it cannot be read"}
 	}
 	return claims, nil
+}
+
+// signedForUs reports whether a header names a public-key algorithm (RFC 7518 section 3.1, RFC 8037). The signature itself is
+// TLS's matter here, but a server that sends none, or one under a secret that clients hold, is not to be believed.
+func signedForUs(header string) bool {
+	var known struct {
+		Alg string `json:"alg"`
+	}
+	text, err := base64.RawURLEncoding.DecodeString(header)
+	if err != nil || oauth.Decode(text, &known) != nil {
+		return false
+	}
+	switch known.Alg {
+	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA":
+		return true
+	}
+	return false
 }
 
 // parseClaims reads userinfo. It takes a few members only: the others may have any shape, as in `aud` of a signed one.
