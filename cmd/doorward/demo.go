@@ -50,6 +50,7 @@ func (d *demo) command() *cobra.Command {
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
+	defer patiently(ctx)()
 	where, err := place.NewTemporary("doorward-demo-")
 	if err != nil {
 		return err

@@ -68,6 +68,7 @@ func (s *serve) command() *cobra.Command {
 
 // run serves until ctx ends.
 func (s *serve) run(ctx context.Context) (err error) {
+	defer patiently(ctx)()
 	if err := s.settings.Settle(); err != nil {
 		return err
 	}
