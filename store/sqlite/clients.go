@@ -10,12 +10,13 @@ import (
 func clients() table[authority.Client] {
 	return table[authority.Client]{
 		columns: "id, name, secret_hash, redirects, grants, scope, default_, audience, resources, algorithm, refreshing, " +
-			"introspects, access, idle, absolute, replay, token_prefix, disabled, created",
+			"introspects, access, idle, absolute, replay, token_prefix, ready_claim, disabled, created",
 		fields: func(c *authority.Client) []any {
 			return []any{
 				&c.ID, &c.Name, &c.SecretHash, list(&c.Redirects), list(&c.Grants), list(&c.Scope), list(&c.Default), &c.Audience,
 				list(&c.Resources), (*string)(&c.Algorithm), (*string)(&c.Refreshing), &c.Introspects, (*int64)(&c.Access),
-				(*int64)(&c.Idle), (*int64)(&c.Absolute), (*int64)(&c.Replay), &c.TokenPrefix, &c.Disabled, moment{&c.Created},
+				(*int64)(&c.Idle), (*int64)(&c.Absolute), (*int64)(&c.Replay), &c.TokenPrefix, &c.ReadyClaim, &c.Disabled,
+				moment{&c.Created},
 			}
 		},
 	}

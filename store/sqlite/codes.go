@@ -49,7 +49,8 @@ func (a asked) Scan(value any) error {
 func approval(a *authority.Approval) compound {
 	return compound{a, func() bool {
 		a.AuthTime, a.At = cut(a.AuthTime), cut(a.At)
-		return a.PersonID == "" && a.Scope == nil && a.Methods == nil && a.AuthTime.IsZero() && a.At.IsZero() && a.Address == ""
+		return a.PersonID == "" && a.Scope == nil && a.Methods == nil && a.AuthTime.IsZero() && a.At.IsZero() && a.Address == "" &&
+			a.Binding == "" && a.ACR == ""
 	}}
 }
 

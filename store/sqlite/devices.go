@@ -14,13 +14,13 @@ import (
 // feeds the replicas. A pending poll reads none of it.
 func deviceRequests() table[authority.DeviceRequest] {
 	return table[authority.DeviceRequest]{
-		columns: "id, user_code, client_id, scope, audience, challenge, address, agent, machine, created, expires, " +
+		columns: "id, user_code, client_id, scope, audience, challenge, address, agent, machine, binding, created, expires, " +
 			"state, approval, decided, family_id",
 		often: 4,
 		fields: func(r *authority.DeviceRequest) []any {
 			return []any{
 				&r.ID, &r.UserCode, &r.ClientID, list(&r.Scope), list(&r.Audience), (*string)(&r.Challenge), &r.Origin.Address,
-				&r.Origin.Agent, &r.Origin.Machine, moment{&r.Created}, moment{&r.Expires},
+				&r.Origin.Agent, &r.Origin.Machine, &r.Binding, moment{&r.Created}, moment{&r.Expires},
 				(*string)(&r.State), approval(&r.Approval), moment{&r.Decided}, &r.FamilyID,
 			}
 		},

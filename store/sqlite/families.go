@@ -12,20 +12,24 @@ import (
 func families() table[authority.Family] {
 	return table[authority.Family]{
 		columns: "id, kind, client_id, person_id, scope, audience, address, agent, machine, how, methods, auth_time, level, " +
-			"issued_by, created, ends, ended, end_reason, " +
+			"issued_by, api_key_id, binding, acr, created, ends, ended, end_reason, " +
 			"last_used, last_address, key_id, salt, generation, current, previous, rotated",
 		often: 8,
 		fields: func(f *authority.Family) []any {
 			return []any{
 				&f.ID, (*string)(&f.Kind), &f.ClientID, &f.PersonID, list(&f.Scope), list(&f.Audience), &f.Origin.Address,
 				&f.Origin.Agent, &f.Origin.Machine, &f.How, list(&f.Methods), moment{&f.AuthTime}, (*int)(&f.Level), &f.IssuedBy,
-				moment{&f.Created}, moment{&f.Ends}, moment{&f.Ended}, &f.EndReason,
+				&f.APIKeyID, &f.Binding, &f.ACR, moment{&f.Created}, moment{&f.Ends}, moment{&f.Ended}, &f.EndReason,
 				moment{&f.LastUsed}, &f.LastAddress, &f.KeyID, &f.Salt, &f.Generation, digest{&f.Current}, digest{&f.Previous},
 				moment{&f.Rotated},
 			}
 		},
 	}
 }
+
+// byToken looks into the index of current hashes first, and only then into that of those before.
+const byToken = ` WHERE id = coalesce((SELECT id FROM families WHERE kind = 'ready' AND current = $1),
+	(SELECT id FROM families WHERE kind = 'ready' AND generation > 0 AND previous = $1 LIMIT 1))`
 
 // AddFamily implements authority.Families. Two ready tokens of one hash are ErrTaken, too: a token must be one family's.
 func (s *Store) AddFamily(ctx context.Context, family authority.Family, after authority.After) error {
@@ -37,10 +41,11 @@ func (s *Store) Family(ctx context.Context, id string) (authority.Family, error)
 	return s.nouns.families.find(ctx, s, " WHERE id = $1", id)
 }
 
-// FamilyByToken implements authority.Families. An ended one is found, too. The hash is of a secret of 256 bits, so that an
-// index may compare it: there is nothing to learn from how long that takes.
+// FamilyByToken implements authority.Families. An ended one is found, too, and so is one whose hash before this is; where
+// nothing was renewed there is none before. The hash is of a secret of 256 bits, so that an index may compare it: there is
+// nothing to learn from how long that takes.
 func (s *Store) FamilyByToken(ctx context.Context, hash [32]byte) (authority.Family, error) {
-	return s.nouns.families.find(ctx, s, " WHERE kind = 'ready' AND current = $1", hash[:])
+	return s.nouns.families.find(ctx, s, byToken, hash[:])
 }
 
 // ChangeFamily implements authority.Families. Changes of one family come one after the other, each on what the one before

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
@@ -51,8 +52,11 @@ func (m moment) Scan(value any) error {
 	return nil
 }
 
-// Value is the 32 bytes.
-func (d digest) Value() (driver.Value, error) { return d.sum[:], nil }
+// Value is a copy of the 32 bytes: what a row was before a change must not change with it.
+func (d digest) Value() (driver.Value, error) {
+	sum := *d.sum
+	return sum[:], nil
+}
 
 // Scan refuses what is not 32 bytes: a hash cut short would match by its beginning.
 func (d digest) Scan(value any) error {
@@ -100,7 +104,7 @@ func values(fields []any) ([]any, error) {
 			made[i] = *field
 		case *[]byte:
 			if *field != nil {
-				made[i] = *field
+				made[i] = bytes.Clone(*field)
 			}
 		case driver.Valuer:
 			made[i], err = field.Value()

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/doorward/doorward/authority"
@@ -62,4 +63,30 @@ func (s *Store) Memberships(ctx context.Context, personID string) ([]identity.Me
 		return nil, err
 	}
 	return memberships, nil
+}
+
+// projects: the creator is no foreign key, since a project outlives who made it.
+func projects() table[identity.Project] {
+	return table[identity.Project]{
+		columns: "id, organisation_id, name, creator, created",
+		fields: func(p *identity.Project) []any {
+			return []any{&p.ID, &p.OrganisationID, &p.Name, &p.Creator, moment{&p.Created}}
+		},
+	}
+}
+
+// AddProject implements identity.Projects. Names are compared byte by byte.
+func (s *Store) AddProject(ctx context.Context, project identity.Project) error {
+	return addRow(ctx, s, &s.nouns.projects, project, authority.After{})
+}
+
+// ListProjects implements identity.Projects. The ids are one argument, so that the statement is the same for any number of
+// them: each text is prepared once and kept.
+func (s *Store) ListProjects(ctx context.Context, organisationIDs []string) ([]identity.Project, error) {
+	ids, err := json.Marshal(organisationIDs)
+	if err != nil {
+		return nil, err
+	}
+	return s.nouns.projects.list(ctx, s,
+		" WHERE organisation_id IN (SELECT value FROM json_each($1)) ORDER BY name, id", string(ids))
 }

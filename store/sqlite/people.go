@@ -99,7 +99,8 @@ func (s *Store) ChangePerson(ctx context.Context, id string, change func(*identi
 	return saved, nil
 }
 
-// RemovePerson implements identity.People. Sign-ins and memberships go with the person.
+// RemovePerson implements identity.People. Sign-ins, memberships, links, second factors and API keys go with the
+// person.
 func (s *Store) RemovePerson(ctx context.Context, id string) error {
 	return s.remove(ctx, "DELETE FROM people WHERE id = $1", id, identity.ErrUnknown, authority.After{})
 }

@@ -12,9 +12,11 @@ import (
 // signIns: the id is the hash of a cookie's value. Who reads the file, or a backup of it, cannot sign in with it.
 func signIns() table[identity.SignIn] {
 	return table[identity.SignIn]{
-		columns: "id, person_id, methods, at, expires, address, agent",
+		columns: "id, person_id, methods, binding, acr, at, expires, address, agent",
 		fields: func(i *identity.SignIn) []any {
-			return []any{&i.ID, &i.PersonID, list(&i.Methods), moment{&i.At}, moment{&i.Expires}, &i.Address, &i.Agent}
+			return []any{
+				&i.ID, &i.PersonID, list(&i.Methods), &i.Binding, &i.ACR, moment{&i.At}, moment{&i.Expires}, &i.Address, &i.Agent,
+			}
 		},
 	}
 }

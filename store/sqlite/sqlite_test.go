@@ -48,3 +48,8 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, Config{}) })
 }
+
+func TestMore(t *testing.T) {
+	t.Parallel()
+	storetest.RunMore(t, func(t *testing.T) storetest.More { return open(t, Config{}) })
+}

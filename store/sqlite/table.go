@@ -39,7 +39,13 @@ type nouns struct {
 	codes         table[authority.Code]
 	requests      table[authority.DeviceRequest]
 	families      table[authority.Family]
+	apiKeys       table[authority.APIKey]
 	keys          table[authority.SigningKey]
+	projects      table[identity.Project]
+	domains       table[identity.Domain]
+	bindings      table[identity.Binding]
+	links         table[identity.Link]
+	factors       table[identity.Factor]
 }
 
 // newNouns makes every table's statements, once for each store.
@@ -53,7 +59,13 @@ func newNouns() nouns {
 		codes:         authorizationCodes().in("codes", authority.ErrTaken, authority.ErrUnknown),
 		requests:      deviceRequests().in("device_requests", authority.ErrTaken, authority.ErrUnknown),
 		families:      families().in("families", authority.ErrTaken, authority.ErrUnknown),
+		apiKeys:       apiKeys().in("api_keys", authority.ErrTaken, authority.ErrUnknown),
 		keys:          signingKeys().in("signing_keys", authority.ErrTaken, authority.ErrUnknown),
+		projects:      projects().in("projects", identity.ErrTaken, identity.ErrUnknown),
+		domains:       domains().in("domains", identity.ErrTaken, identity.ErrUnknown),
+		bindings:      bindings().in("bindings", identity.ErrTaken, identity.ErrUnknown),
+		links:         links().in("links", identity.ErrTaken, identity.ErrUnknown),
+		factors:       factors().in("factors", identity.ErrTaken, identity.ErrUnknown),
 	}
 }
 

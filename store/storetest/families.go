@@ -54,15 +54,22 @@ func familiesKept(t *testing.T, s Store) {
 	good(t, s.AddFamily(ctx, twin, authority.After{}))
 }
 
-// A ready token is found by its own hash only: not by the one before, and not where a session has that hash.
+// A ready token is found by its own hash and, once it was renewed, by the one before: not by a value that was never a token
+// (generation 0), and not where a session has that hash. Of two, the one whose current token it is comes first.
 func familiesByToken(t *testing.T, s Store) {
 	ctx := t.Context()
 	session, ready := family("f1"), family("f2")
 	ready.Kind = authority.FamilyReady
 	good(t, s.AddFamily(ctx, session, authority.After{}))
 	good(t, s.AddFamily(ctx, ready, authority.After{}))
+	first := family("f0")
+	first.Kind, first.Generation = authority.FamilyReady, 0
+	good(t, s.AddFamily(ctx, first, authority.After{}))
 	found(t, ready)(s.FamilyByToken(ctx, ready.Current))
-	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, ready.Previous))
+	found(t, ready)(s.FamilyByToken(ctx, ready.Previous))
+	found(t, first)(s.FamilyByToken(ctx, first.Current))
+	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, first.Previous))
+	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, session.Previous))
 	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, session.Current))
 	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, [32]byte{}))
 	twin := ready
@@ -75,8 +82,13 @@ func familiesByToken(t *testing.T, s Store) {
 		*f = renewed
 		return authority.After{}, nil
 	}))
-	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, old))
+	found(t, renewed)(s.FamilyByToken(ctx, old))
 	found(t, renewed)(s.FamilyByToken(ctx, [32]byte{1, 2, 3}))
+	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, ready.Previous))
+	again := first
+	again.ID, again.Current = "f4", old
+	good(t, s.AddFamily(ctx, again, authority.After{}))
+	found(t, again)(s.FamilyByToken(ctx, old))
 }
 
 // Both what a refresh changes and everything else is saved, in one family and in no other.
