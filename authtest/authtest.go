@@ -117,6 +117,7 @@ func With(t testing.TB, options Options) *Authority {
 	return a
 }
 
+// fill sets what was left empty.
 func (p *Person) fill() {
 	for _, field := range []struct {
 		value *string
@@ -151,6 +152,7 @@ func (a *Authority) Start() {
 	<-running.Ready()
 }
 
+// open opens the store and puts a server on the address. Where it fails, the server has closed what it was given.
 func (a *Authority) open(ctx context.Context) (*server.Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.address)
 	if err != nil {

@@ -53,6 +53,7 @@ func (p *Page) fault(kind error, format string, args ...any) *PageError {
 	}
 }
 
+// bare is an address as an error may show it.
 func bare(u *url.URL) string {
 	short := *u
 	short.RawQuery, short.Fragment, short.User = "", "", nil

@@ -97,6 +97,7 @@ func (p *Page) field(label string) *html.Node {
 	return nil
 }
 
+// isField reports whether people enter something there.
 func isField(n *html.Node) bool {
 	switch n.DataAtom {
 	case atom.Textarea, atom.Select:
@@ -122,6 +123,7 @@ func (p *Page) buttons(name string) []*html.Node {
 	return found
 }
 
+// isButton reports whether it submits: a button without a type does, and one of type button or reset does not.
 func isButton(n *html.Node) bool {
 	kind := attr(n, "type")
 	return n.DataAtom == atom.Button && kind != "button" && kind != "reset" || n.DataAtom == atom.Input && kind == "submit"
@@ -296,6 +298,7 @@ func disabled(n *html.Node) bool {
 	return false
 }
 
+// first returns the first value that is not empty.
 func first(values ...string) string {
 	for _, value := range values {
 		if value != "" {

@@ -77,6 +77,7 @@ func (v *Visitor) Refuse(ctx context.Context, authorizeURL string) (string, erro
 	return v.leave(ctx, authorizeURL, ButtonDeny)
 }
 
+// leave decides, and returns where the site sends the browser.
 func (v *Visitor) leave(ctx context.Context, address, button string) (string, error) {
 	page, err := v.decide(ctx, address, "", button)
 	if err != nil {

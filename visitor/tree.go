@@ -46,11 +46,13 @@ func (p *Page) byID(id string) *html.Node {
 	return nil
 }
 
+// attr returns an attribute's value, "" where there is none.
 func attr(n *html.Node, name string) string {
 	value, _ := lookup(n, name)
 	return value
 }
 
+// lookup tells an empty attribute from none.
 func lookup(n *html.Node, name string) (string, bool) {
 	for _, a := range n.Attr {
 		if a.Namespace == "" && a.Key == name {
@@ -71,6 +73,7 @@ func seen(n *html.Node) bool {
 	return true
 }
 
+// unseen reports whether an element hides itself and all that is in it.
 func unseen(n *html.Node) bool {
 	switch n.DataAtom {
 	case atom.Script, atom.Style, atom.Template, atom.Head:

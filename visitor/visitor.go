@@ -169,6 +169,7 @@ func (v *Visitor) send(ctx context.Context, req request) (*http.Response, error)
 	return v.browser().Do(out)
 }
 
+// agent begins as all browsers do, for servers that look at that.
 func (v *Visitor) agent() string {
 	if v.Agent == "" {
 		return "Mozilla/5.0 (doorward visitor)"
@@ -190,6 +191,7 @@ func (v *Visitor) browser() *http.Client {
 	return &v.client
 }
 
+// sameOrigin compares as browsers do (RFC 6454 section 5); a port that goes without saying is not written by our servers.
 func sameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Host, b.Host)
 }

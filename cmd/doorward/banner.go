@@ -63,6 +63,7 @@ func devBanner(issuer string) string {
 		"Log in with:          doorward auth login --issuer " + issuer
 }
 
+// indent moves a table to the right, off the sentences around it.
 func indent(text string) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {

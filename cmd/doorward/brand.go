@@ -16,12 +16,14 @@ const maxLogo = 256 << 10
 // brandFlags are the settings of what the operator puts on every page.
 type brandFlags struct{ name, logo, accent string }
 
+// add adds the flags to the settings.
 func (f *brandFlags) add(s *settings.Set) {
 	s.Flags.StringVar(&f.name, "brand-name", "", "name on every page (default Doorward)")
 	s.Flags.StringVar(&f.logo, "brand-logo", "", "picture on every page: a PNG, JPEG, WebP or SVG file of up to 256 KiB")
 	s.Flags.StringVar(&f.accent, "brand-accent", "", "colour of buttons, such as #0a5cad")
 }
 
+// brand checks and reads what was set. The picture is read once, at the start.
 func (f *brandFlags) brand() (brand console.Brand, err error) {
 	brand = console.Brand{Name: f.name, Accent: f.accent}
 	digits := strings.Trim(strings.TrimPrefix(f.accent, "#"), "0123456789abcdefABCDEF")

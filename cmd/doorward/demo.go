@@ -38,6 +38,7 @@ type demo struct {
 	step     int
 }
 
+// command is `doorward demo`.
 func (d *demo) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Show one login, from start to finish", Args: arguments(0, ""),
@@ -49,6 +50,7 @@ func (d *demo) command() *cobra.Command {
 	return cmd
 }
 
+// run starts the authority, leads through the login, and takes everything away again, however that went.
 func (d *demo) run(ctx context.Context) (err error) {
 	defer patiently(ctx)()
 	where, err := place.NewTemporary("doorward-demo-")
@@ -207,6 +209,7 @@ func (d *demo) capture(ctx context.Context, args ...string) (string, error) {
 	return out.String(), err
 }
 
+// client runs the real client on a terminal. Its variables say where its file is, and hide the person's own settings from it.
 func (d *demo) client(ctx context.Context, term *terminal.Terminal, args []string) error {
 	d.tell("$ doorward auth %s\n", strings.Join(args, " "))
 	own := like(term)
@@ -256,6 +259,7 @@ func (d *demo) say(format string, args ...any) {
 	d.tell("\n%d. "+format, append([]any{d.step}, args...)...)
 }
 
+// tell says something in between.
 func (d *demo) tell(format string, args ...any) { d.terminal.Say(format, args...) }
 
 // visit puts a visitor between a flow and the screen.

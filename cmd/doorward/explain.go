@@ -42,6 +42,7 @@ func explain(err error) (authcmd.Failure, bool) {
 	return authcmd.Failure{}, false
 }
 
+// isListen tells a socket that may not be opened from a file that may not.
 func isListen(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "listen"

@@ -54,6 +54,7 @@ func newLogin(term *terminal.Terminal) *login {
 	return l
 }
 
+// command is the toolkit's group with the flags that say which login is meant.
 func (l *login) command() *cobra.Command {
 	command := l.group.Command()
 	l.group.AddGlobals(command.PersistentFlags())

@@ -48,6 +48,7 @@ func openDesk(ctx context.Context, issuer string, config server.Config, where pl
 
 type openedDesk struct{ open *admin.Open }
 
+// close closes the desk; there may be none.
 func (d *openedDesk) close() {
 	if d != nil {
 		_ = d.open.Close() // the server has ended; the next one replaces what is left
@@ -62,6 +63,7 @@ type office struct {
 	place    place.Flags
 }
 
+// command is `doorward admin`.
 func (o *office) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "admin", Short: "Administer the authority of this machine",

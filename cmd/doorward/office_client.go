@@ -18,6 +18,7 @@ var grants = map[string]oauth.GrantType{
 	"client-credentials": oauth.GrantClientCredentials,
 }
 
+// clients is `doorward admin client`.
 func (o *office) clients() *cobra.Command {
 	cmd := &cobra.Command{Use: "client", Short: "Programs that may log people in"}
 	clients := list(o, "list", "List the clients", "No client is registered.",
@@ -44,6 +45,7 @@ func (o *office) clients() *cobra.Command {
 	return cmd
 }
 
+// kind says in a word what a client is.
 func kind(c admin.Client) string {
 	switch {
 	case c.Disabled:
@@ -67,6 +69,7 @@ func short(types []string) []string {
 	return names
 }
 
+// addClient is `doorward admin client add`. Its defaults are those of a command-line program.
 func (o *office) addClient() *cobra.Command {
 	var client admin.Client
 	var words []string
@@ -99,6 +102,7 @@ func (o *office) addClient() *cobra.Command {
 	return cmd
 }
 
+// long is the reverse of short.
 func long(words []string) ([]string, error) {
 	var types []string
 	for _, word := range words {

@@ -14,6 +14,7 @@ import (
 
 const moment = "2006-01-02 15:04"
 
+// users is `doorward admin user`.
 func (o *office) users() *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "People"}
 	people := list(o, "list", "List the people", "Nobody is known here yet.",
@@ -36,6 +37,7 @@ func (o *office) users() *cobra.Command {
 	return cmd
 }
 
+// role says in a word what a person may do.
 func role(u admin.User) string {
 	switch {
 	case u.Disabled:
@@ -46,6 +48,7 @@ func role(u admin.User) string {
 	return ""
 }
 
+// addUser is `doorward admin user add`. The password is asked for before the server is: it has to wait for nobody.
 func (o *office) addUser() *cobra.Command {
 	var user admin.User
 	var piped bool
@@ -96,6 +99,7 @@ func (o *office) password(ctx context.Context, piped bool) (secret.String, error
 	return first, err
 }
 
+// sessions is `doorward admin session`.
 func (o *office) sessions() *cobra.Command {
 	cmd := &cobra.Command{Use: "session", Short: "What people's machines hold"}
 	sessions := list(o, "list USERNAME", "List the sessions of a person", "No machine holds a session of this person.",
@@ -122,6 +126,7 @@ func (o *office) sessions() *cobra.Command {
 	return cmd
 }
 
+// audit is `doorward admin audit`.
 func (o *office) audit() *cobra.Command {
 	var filter admin.EventFilter
 	var since time.Duration
@@ -145,6 +150,7 @@ func (o *office) audit() *cobra.Command {
 	return cmd
 }
 
+// keys is `doorward admin key`.
 func (o *office) keys() *cobra.Command {
 	cmd := &cobra.Command{Use: "key", Short: "Signing keys"}
 	cmd.AddCommand(&cobra.Command{

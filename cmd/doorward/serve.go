@@ -39,6 +39,7 @@ type serve struct {
 	dev      bool
 }
 
+// command is `doorward serve`.
 func (s *serve) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the authority", Args: arguments(0, ""),
@@ -160,6 +161,8 @@ func (s *serve) check(config server.Config) error {
 	return s.checkIssuer(config)
 }
 
+// checkIssuer refuses an address that people would type their passwords into without anybody keeping them from being read on
+// the way.
 func (s *serve) checkIssuer(config server.Config) error {
 	issuer, err := url.Parse(config.Issuer)
 	switch {
@@ -201,6 +204,7 @@ func (s *serve) identify(config *server.Config) error {
 	return nil
 }
 
+// scheme is what the listener speaks.
 func scheme(config *server.Config) string {
 	if config.TLSCert != "" {
 		return "https"
@@ -208,6 +212,7 @@ func scheme(config *server.Config) string {
 	return "http"
 }
 
+// parseProxies reads networks and single addresses. Bits behind the mask are no mistake: people copy an address and add /24.
 func parseProxies(texts []string) ([]netip.Prefix, error) {
 	var networks []netip.Prefix
 	for _, text := range texts {

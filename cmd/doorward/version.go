@@ -25,6 +25,7 @@ func version() string {
 	return cmp.Or(info.Main.Version, "development build")
 }
 
+// versionCommand is `doorward version`, which tells more than --version.
 func versionCommand(program *authcmd.Program) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: arguments(0, ""),

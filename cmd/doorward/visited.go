@@ -79,6 +79,7 @@ func (g *guide) AskSecret(context.Context, string) (secret.String, error) {
 	return secret.String{}, terminal.ErrNotATerminal
 }
 
+// walk visits beside the flow, which is waiting for the decision meanwhile.
 func (g *guide) walk(visit func(context.Context) (*visitor.Page, error)) {
 	g.walking.Go(func() {
 		page, err := visit(g.login)

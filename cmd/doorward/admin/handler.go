@@ -43,6 +43,7 @@ func (o *Office) Handler() http.Handler {
 	return mux
 }
 
+// send writes an answer.
 func send(w http.ResponseWriter, status int, answer any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -27,6 +27,7 @@ type Office struct {
 	Now       func() time.Time // nil: time.Now
 }
 
+// addUser hashes the password here, behind the socket, so that the rules for new ones are asked in one place.
 func (o *Office) addUser(r *http.Request) (any, error) {
 	var ask newUser
 	if err := readBody(r, &ask); err != nil {
@@ -55,6 +56,7 @@ func (o *Office) addUser(r *http.Request) (any, error) {
 	return user(person), nil
 }
 
+// users reads all people, page by page: the command line has no use for a part of them.
 func (o *Office) users(r *http.Request) (any, error) {
 	users := []User{}
 	for after := ""; ; {
@@ -93,6 +95,7 @@ func (o *Office) removeUser(r *http.Request) (any, error) {
 	return user(person), nil
 }
 
+// addClient registers a program with the lives that doorward's own client has.
 func (o *Office) addClient(r *http.Request) (any, error) {
 	var ask newClient
 	if err := readBody(r, &ask); err != nil {
@@ -117,6 +120,7 @@ func (o *Office) addClient(r *http.Request) (any, error) {
 	return shown, nil
 }
 
+// clients lists what is registered.
 func (o *Office) clients(r *http.Request) (any, error) {
 	list, err := o.Authority.Registry.List(r.Context())
 	if err != nil {
@@ -129,6 +133,7 @@ func (o *Office) clients(r *http.Request) (any, error) {
 	return clients, nil
 }
 
+// removeClient ends what the client holds too: the registry leaves a mark in the same transaction.
 func (o *Office) removeClient(r *http.Request) (any, error) {
 	client, err := o.Authority.Registry.Client(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -137,6 +142,7 @@ func (o *Office) removeClient(r *http.Request) (any, error) {
 	return shownClient(client), o.Authority.Registry.Remove(r.Context(), client.ID, actor)
 }
 
+// sessions lists what a person's machines hold.
 func (o *Office) sessions(r *http.Request) (any, error) {
 	person, err := o.People.PersonByName(r.Context(), identity.Canonical(r.FormValue("user")))
 	if err != nil {
@@ -153,6 +159,7 @@ func (o *Office) sessions(r *http.Request) (any, error) {
 	return sessions, nil
 }
 
+// endSession takes effect within a second on every replica, the one that runs here included.
 func (o *Office) endSession(r *http.Request) (any, error) {
 	family, err := o.Authority.Sessions.Get(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -161,6 +168,7 @@ func (o *Office) endSession(r *http.Request) (any, error) {
 	return shownSession(family), o.Authority.Sessions.End(r.Context(), family.ID, actor, "revoked", "")
 }
 
+// events reads the audit.
 func (o *Office) events(r *http.Request) (any, error) {
 	filter, err := o.filter(r)
 	if err != nil {
@@ -180,6 +188,7 @@ func (o *Office) events(r *http.Request) (any, error) {
 	return events, nil
 }
 
+// rotateKeys makes keys that sign from now on; replicas find them when they look next.
 func (o *Office) rotateKeys(r *http.Request) (any, error) {
 	if err := o.Authority.Keyring.Rotate(r.Context()); err != nil {
 		return nil, err
@@ -188,10 +197,12 @@ func (o *Office) rotateKeys(r *http.Request) (any, error) {
 	return struct{}{}, nil
 }
 
+// record writes what was done into the audit.
 func (o *Office) record(ctx context.Context, kind authority.EventKind, personID string) {
 	o.Authority.Recorder.Record(ctx, authority.Event{Kind: kind, PersonID: personID, Actor: actor})
 }
 
+// now is the office's clock.
 func (o *Office) now() time.Time {
 	if o.Now == nil {
 		return time.Now()
@@ -199,10 +210,12 @@ func (o *Office) now() time.Time {
 	return o.Now()
 }
 
+// user is a person without the hash of the password.
 func user(p identity.Person) User {
 	return User{p.ID, p.Username, p.Email, p.Name, p.Administrator, p.Disabled, p.Created.UTC()}
 }
 
+// shownClient is a client without the hash of its secret.
 func shownClient(c authority.Client) Client {
 	shown := Client{
 		ID: c.ID, Name: c.Name, Public: c.Public(), Redirects: c.Redirects, Scope: c.Scope, Disabled: c.Disabled, Created: c.Created.UTC(),
@@ -213,6 +226,7 @@ func shownClient(c authority.Client) Client {
 	return shown
 }
 
+// shownSession is a family without its salt and hashes.
 func shownSession(f authority.Family) Session {
 	shown := Session{
 		ID: f.ID, ClientID: f.ClientID, Machine: f.Origin.Machine, Address: f.LastAddress, How: f.How,

@@ -90,6 +90,7 @@ func (s *Set) read() error {
 	return nil
 }
 
+// set sets one flag as if it had been typed.
 func (s *Set) set(value setting) error {
 	switch {
 	case s.Partial && s.Flags.Lookup(value.name) == nil:
