@@ -87,6 +87,7 @@ func parse(args []string) (*settings, error) {
 	flags.IntVar(&s.connections, "connections", 8, "how many connections at once")
 	flags.IntVar(&s.pending, "pending", 10_000, "how many device logins wait while pending ones are polled")
 	flags.Float64Var(&s.seconds, "seconds", s.seconds, "how long each workload runs")
+	many := flags.Bool("many-addresses", false, "come from a thousand addresses, for a server that trusts this machine as its proxy")
 	flags.BoolVar(&s.stub, "stub", false, "be the bare server that others are compared with")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -98,6 +99,9 @@ func parse(args []string) (*settings, error) {
 	s.server.Secret = secret.New(os.Getenv("BENCH_CLIENT_SECRET"))
 	s.server.ServiceSecret = secret.New(os.Getenv("BENCH_SERVICE_SECRET"))
 	s.password = secret.New(os.Getenv("BENCH_PASSWORD"))
+	if *many {
+		s.server.Address = load.ManyAddresses()
+	}
 	s.workloads = flags.Args()
 	return s, nil
 }

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"github.com/doorward/doorward/bench/load"
 	"github.com/doorward/doorward/bench/process"
@@ -48,14 +47,10 @@ func (t *tree) environment() []string {
 
 // open makes the people and signs each in, in a browser of their own.
 func (t *tree) open(ctx context.Context, server *process.Server, pending int) (*load.Bench, error) {
-	var host atomic.Uint32
 	target := &load.Server{
 		Issuer: server.URL, ClientID: "doorward", Scope: oauth.Scope{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail},
 		ServiceID: "dev-service", ServiceSecret: secret.New(seed.ServiceSecret),
-		Address: func() string {
-			n := host.Add(1) % 1000
-			return "10.1." + strconv.Itoa(int(n/250)) + "." + strconv.Itoa(int(n%250))
-		},
+		Address: load.ManyAddresses(),
 	}
 	if err := target.Open(ctx, 128); err != nil {
 		return nil, err

@@ -11,7 +11,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/doorward/doorward/oauth"
@@ -42,6 +44,15 @@ type Server struct {
 
 	metadata oauth.Metadata
 	http     *http.Client
+}
+
+// ManyAddresses is for Server.Address: a thousand private addresses in turn.
+func ManyAddresses() func() string {
+	var turn atomic.Uint32
+	return func() string {
+		n := int(turn.Add(1) % 1000)
+		return "10.1." + strconv.Itoa(n/250) + "." + strconv.Itoa(n%250)
+	}
 }
 
 // Open reads the server's metadata. connections is the most that will be open at once.
