@@ -68,6 +68,7 @@ func (s *script) setup(env *testscript.Env) error {
 	for name, value := range map[string]string{
 		"HOME": env.WorkDir + "/home", "XDG_CONFIG_HOME": env.WorkDir + "/config", "XDG_STATE_HOME": env.WorkDir + "/state",
 		"TMPDIR": env.WorkDir + "/tmp", "BROWSER": "none", "TERM": "xterm", "VISIT": "approve",
+		"GORACE": "atexit_sleep_ms=0", // under -race, each of some hundred processes would end with a second of sleep
 	} {
 		env.Setenv(name, value)
 	}
