@@ -33,6 +33,9 @@ func (l *loot) add(kind, value string) {
 		l.found = make(map[string]string)
 	}
 	l.found[value] = kind
+	if parts := strings.Split(value, "."); len(parts) == 3 && len(parts[2]) > 20 {
+		l.found[parts[2]] = kind + "'s last part" // what makes it hard to guess, or to forge
+	}
 }
 
 // in returns the kinds of the secrets that the text holds.

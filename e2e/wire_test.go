@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -85,10 +86,13 @@ func (w *wire) get(ctx context.Context, path string, header ...string) (answer, 
 func (w *wire) do(req *http.Request) (answer, error) {
 	response, err := w.http.Do(req)
 	if err != nil {
-		return answer{}, err
+		return answer{}, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	return readAnswer(response)
 }
+
+// errNoAnswer: the server could not be reached, or has gone before it answered.
+var errNoAnswer = errors.New("no answer")
 
 func readAnswer(response *http.Response) (answer, error) {
 	defer func() { _ = response.Body.Close() }()
