@@ -16,7 +16,7 @@ import (
 // What is not said is forbidden. A folder below a room is the same room. The text changes only in a commit that brings its
 // decision file.
 const law = `
-NONE                                                     < secret, docs/examples
+NONE                                                     < secret
 secret                                                   < oauth, cred, identity, keys, terminal, visitor
 oauth, secret                                            < oauth/client
 cred, oauth, secret                                      < session
@@ -30,7 +30,7 @@ authority, identity, oauth, federation, secret           < console
 grant, authority, identity, oauth, secret                < endpoint, compat
 grant, authority, identity, oauth, keys, federation, endpoint, console, compat, secret < server
 server, authority, identity, oauth, keys, store/sqlite, flow, cred, visitor, secret    < authtest
-authcmd, session, flow, cred, oauth, oauth/client, terminal, secret < cmd/octopipe, cmd/pipeops, cmd/rio, cmd/pilotcli, cmd/plexctl
+authcmd, session, flow, cred, oauth, oauth/client, terminal, secret < cmd/octopipe, cmd/pipeops, cmd/rio, cmd/pilotcli, cmd/plexctl, docs/examples
 ANYTHING                                                 < cmd/doorward, bench
 `
 

@@ -28,9 +28,15 @@ func newOffice(ctx context.Context, issuer string, config server.Config) (*admin
 	if err := law.Load(ctx); err != nil {
 		return nil, err
 	}
-	return &admin.Office{
+	made := &admin.Office{
 		Authority: law, People: config.Store, SignIns: config.Store, Hasher: new(identity.Hasher), Now: config.Now,
-	}, nil
+	}
+	if store, ok := config.Store.(interface {
+		Backup(ctx context.Context, path string) error
+	}); ok {
+		made.Backup = store.Backup
+	}
+	return made, nil
 }
 
 // openDesk lets `doorward admin` reach the server that runs. nil is none.
@@ -74,7 +80,7 @@ func (o *office) command() *cobra.Command {
 	o.settings.Partial = true
 	o.place.Add(o.settings)
 	cmd.PersistentFlags().AddFlagSet(o.settings.Flags)
-	cmd.AddCommand(o.users(), o.clients(), o.sessions(), o.audit(), o.keys())
+	cmd.AddCommand(o.users(), o.clients(), o.sessions(), o.audit(), o.keys(), o.backup())
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,6 +152,28 @@ func (o *office) audit() *cobra.Command {
 }
 
 // keys is `doorward admin key`.
+// backup copies the store while others use it.
+func (o *office) backup() *cobra.Command {
+	return &cobra.Command{
+		Use: "backup FILE", Short: "Copy the store to a new file, while the server runs", Args: arguments(1, "the name of a new file"),
+		Long: "Copy the store to a new file, while the server runs. The master key is not in it: keep that too, elsewhere.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := filepath.Abs(args[0])
+			if err != nil {
+				return err
+			}
+			return o.at(cmd.Context(), func(desk *admin.Desk) error {
+				if err := desk.Backup(cmd.Context(), path); err != nil {
+					return err
+				}
+				return o.done(struct {
+					Backup string `json:"backup"`
+				}{path}, "The store was copied to %s. Keep the master key too, in another place.", path)
+			})
+		},
+	}
+}
+
 func (o *office) keys() *cobra.Command {
 	cmd := &cobra.Command{Use: "key", Short: "Signing keys"}
 	cmd.AddCommand(&cobra.Command{

@@ -102,6 +102,11 @@ func (d *Desk) RotateKeys(ctx context.Context) error {
 	return d.do(ctx, http.MethodPost, "/keys/rotate", nil, nil)
 }
 
+// Backup writes a consistent copy of the store to path, which must be absolute and not be there.
+func (d *Desk) Backup(ctx context.Context, path string) error {
+	return d.do(ctx, http.MethodPost, "/backup", newBackup{path}, nil)
+}
+
 // do hands in one request and reads the answer.
 func (d *Desk) do(ctx context.Context, method, path string, ask, answer any) error {
 	var body bytes.Buffer

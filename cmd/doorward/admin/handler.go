@@ -28,6 +28,7 @@ func (o *Office) Handler() http.Handler {
 		"DELETE /sessions/{id}": o.endSession,
 		"GET /events":           o.events,
 		"POST /keys/rotate":     o.rotateKeys,
+		"POST /backup":          o.backup,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/doorward/doorward/authority"
@@ -24,7 +25,9 @@ type Office struct {
 	People    identity.People
 	SignIns   identity.SignIns
 	Hasher    *identity.Hasher
-	Now       func() time.Time // nil: time.Now
+	// Backup writes a copy of the store to a file that is not there; nil: this store has none to make.
+	Backup func(ctx context.Context, path string) error
+	Now    func() time.Time // nil: time.Now
 }
 
 // addUser hashes the password here, behind the socket, so that the rules for new ones are asked in one place.
@@ -194,6 +197,21 @@ func (o *Office) rotateKeys(r *http.Request) (any, error) {
 		return nil, err
 	}
 	o.record(r.Context(), authority.EventKeyRotated, "")
+	return struct{}{}, nil
+}
+
+// backup writes a copy of the store where the caller said.
+func (o *Office) backup(r *http.Request) (any, error) {
+	var ask newBackup
+	if err := readBody(r, &ask); err != nil {
+		return nil, err
+	}
+	if o.Backup == nil || !filepath.IsAbs(ask.Path) {
+		return nil, &Refusal{http.StatusUnprocessableEntity, "invalid", "This store is copied with its own database's tools."}
+	}
+	if err := o.Backup(r.Context(), ask.Path); err != nil {
+		return nil, &Refusal{http.StatusUnprocessableEntity, "failed", err.Error()}
+	}
 	return struct{}{}, nil
 }
 

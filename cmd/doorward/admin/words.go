@@ -93,3 +93,8 @@ type newClient struct {
 	Scope        []string `json:"scope"`
 	Confidential bool     `json:"confidential"`
 }
+
+// newBackup is a copy that is to be made.
+type newBackup struct {
+	Path string `json:"path"`
+}
