@@ -27,6 +27,8 @@ type Store interface {
 	authority.Store
 	identity.People
 	identity.Organisations
+	identity.Projects
+	identity.Factors
 	identity.SignIns
 	identity.Invitations
 	identity.Attempts

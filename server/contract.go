@@ -23,6 +23,8 @@ type Rooms struct {
 	Doorkeeper    *identity.Doorkeeper
 	People        identity.People
 	Organisations identity.Organisations
+	Projects      identity.Projects
+	Factors       identity.Factors
 	Endpoints     map[string]http.Handler // of OAuth, by their paths: a contract may serve one at a second address
 	Address       func(*http.Request) string
 	Now           func() time.Time

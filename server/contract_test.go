@@ -34,6 +34,16 @@ func TestContracts(t *testing.T) {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 	})
+	t.Run("RIO-22 a path whose contract ends it in a slash has that one spelling", func(t *testing.T) {
+		for path, status := range map[string]int{
+			"/v2/users/me/": 401, "/v2/projects/": 401, "/v2/users/me": 404, "/v2/users/me//": 404, "/v2/users//me/": 404,
+			"/v2/users/me/.": 404, "/v2/users/%6de/": 404, "/v2/": 404, "/user/info/": 404, "/user/info": 401, "/nothing/": 404,
+		} {
+			if got := r.do(t, "GET", path, "", "Accept", "application/json"); got.status != status || got.json(t)["error"] == nil {
+				t.Errorf("SEC-332 %s: %d %s %v", path, got.status, got.body, got.header["Location"])
+			}
+		}
+	})
 	t.Run("a handler that panics in the middle of its answer", func(t *testing.T) {
 		r := start(t, func(c *server.Config) {
 			c.Contracts = []server.Contract{func(server.Rooms) (machines, entries map[string]http.Handler) {

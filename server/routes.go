@@ -123,8 +123,22 @@ func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
 }
 
 // canonical reports whether a request names its path in the one way there is: nothing encoded, no empty, "." or ".."
-// segment, no slash at the end. A second spelling would be a way around every rule that goes by the path (SEC-332).
-func canonical(r *http.Request) bool {
-	return r.URL.RawPath == "" && strings.HasPrefix(r.URL.Path, "/") && path.Clean(r.URL.Path) == r.URL.Path &&
+// segment, no slash at the end but where slashed says that it is the route's. A second spelling would be a way around
+// every rule that goes by the path (SEC-332).
+func canonical(r *http.Request, slashed map[string]bool) bool {
+	return r.URL.RawPath == "" && strings.HasPrefix(r.URL.Path, "/") &&
+		(path.Clean(r.URL.Path) == r.URL.Path || slashed[r.URL.Path]) &&
 		!strings.ContainsFunc(r.URL.Path, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("%;\\?#\"<>^{|}`", c) })
+}
+
+// slashed are the paths that end in a slash because their contract writes them so: those of the patterns that end in /{$}.
+func slashed(routes []route) map[string]bool {
+	paths := make(map[string]bool)
+	for _, route := range routes {
+		if at, exact := strings.CutSuffix(route.pattern, "{$}"); exact {
+			_, at, _ = strings.Cut(at, "/") // a method may stand before it
+			paths["/"+at] = true
+		}
+	}
+	return paths
 }

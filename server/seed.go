@@ -17,6 +17,7 @@ type Seed struct {
 	People        []SeedPerson
 	Organisations []identity.Organisation
 	Members       []SeedMember
+	Projects      []identity.Project
 	Clients       []authority.Client
 	ReadyTokens   []SeedToken
 }
@@ -50,7 +51,7 @@ func (s *Server) seed(ctx context.Context, seed *Seed) error {
 		return nil
 	}
 	for _, add := range []func(context.Context, *Seed) error{
-		s.seedPeople, s.seedOrganisations, s.seedClients, s.seedTokens,
+		s.seedPeople, s.seedOrganisations, s.seedProjects, s.seedClients, s.seedTokens,
 	} {
 		if err := add(ctx, seed); err != nil {
 			return fmt.Errorf("server: seed: %w", err)
@@ -95,6 +96,15 @@ func (s *Server) seedOrganisations(ctx context.Context, seed *Seed) error {
 			if err := s.config.Store.SetMember(ctx, m.OrganisationID, m.PersonID, m.Role, m.Joined); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+func (s *Server) seedProjects(ctx context.Context, seed *Seed) error {
+	for _, project := range seed.Projects {
+		if err := s.config.Store.AddProject(ctx, project); err != nil && !errors.Is(err, identity.ErrTaken) {
+			return fmt.Errorf("the project %s: %w", project.ID, err)
 		}
 	}
 	return nil

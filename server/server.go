@@ -122,7 +122,7 @@ func (s *Server) wire() {
 	}
 	s.routes = s.list()
 	none := route{pattern: "(none)", counts: new(counts)}
-	s.handler = &shell{Server: s, mux: s.mux(), hsts: s.secure(), none: none}
+	s.handler = &shell{Server: s, mux: s.mux(), hsts: s.secure(), slashed: slashed(s.routes), none: none}
 	s.routes = append(s.routes, none)
 }
 
@@ -131,7 +131,7 @@ func (s *Server) rooms(endpoints map[string]http.Handler) Rooms {
 	c := &s.config
 	return Rooms{
 		Issuer: c.Issuer, Authority: s.authority, Granter: s.granter, Doorkeeper: s.doorkeeper, People: c.Store, Organisations: c.Store,
-		Endpoints: endpoints, Address: s.proxies.address, Now: c.Now, Log: c.Log,
+		Projects: c.Store, Factors: c.Store, Endpoints: endpoints, Address: s.proxies.address, Now: c.Now, Log: c.Log,
 	}
 }
 

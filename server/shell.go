@@ -48,7 +48,9 @@ type shell struct {
 	*Server
 	mux  *http.ServeMux
 	hsts bool
-	none route // stands for "no route" in the counts
+	// slashed are the paths that end in a slash and are right all the same.
+	slashed map[string]bool
+	none    route // stands for "no route" in the counts
 }
 
 func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +65,7 @@ func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	// Refused before the mux, which would redirect some spellings to the right one: a client that is used to being
 	// corrected sends its secrets twice.
-	case !canonical(r):
+	case !canonical(r, s.slashed):
 		s.refuse(answer, r, http.StatusNotFound)
 	// Refused and not redirected: whatever the request carried has travelled readable (SEC-218).
 	case s.hsts && s.proxies.insecure(r):

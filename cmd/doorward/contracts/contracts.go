@@ -6,12 +6,13 @@ import (
 	"net/http"
 
 	"github.com/doorward/doorward/compat/pipeops"
+	"github.com/doorward/doorward/compat/rio"
 	"github.com/doorward/doorward/endpoint"
 	"github.com/doorward/doorward/server"
 )
 
 // All returns every contract.
-func All() []server.Contract { return []server.Contract{ofPipeops} }
+func All() []server.Contract { return []server.Contract{ofPipeops, ofRio} }
 
 func ofPipeops(rooms server.Rooms) (machines, entries map[string]http.Handler) {
 	contract := &pipeops.Contract{
@@ -19,4 +20,12 @@ func ofPipeops(rooms server.Rooms) (machines, entries map[string]http.Handler) {
 		Address: rooms.Address, Log: rooms.Log,
 	}
 	return contract.Routes(), contract.Entries()
+}
+
+func ofRio(rooms server.Rooms) (machines, entries map[string]http.Handler) {
+	contract := &rio.Contract{
+		Issuer: rooms.Issuer, Authority: rooms.Authority, Doorkeeper: rooms.Doorkeeper, Factors: rooms.Factors, People: rooms.People,
+		Organisations: rooms.Organisations, Projects: rooms.Projects, Address: rooms.Address, Log: rooms.Log,
+	}
+	return contract.Routes(), nil
 }

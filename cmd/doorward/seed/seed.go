@@ -70,6 +70,11 @@ func Dev(issuer string) *server.Seed {
 		{OrganisationID: globexID, PersonID: johnID, Role: identity.RoleMember, Joined: begun.Add(time.Hour)},
 		{OrganisationID: acmeID, PersonID: adaID, Role: identity.RoleMember, Joined: begun.Add(2 * time.Hour)},
 	}
+	seed.Projects = []identity.Project{
+		{ID: "project-warehouse", OrganisationID: acmeID, Name: "warehouse", Creator: johnID, Created: begun.Add(3 * time.Hour)},
+		{ID: "project-acme-demo", OrganisationID: acmeID, Name: "demo", Creator: johnID, Created: begun.Add(3 * time.Hour)},
+		{ID: "project-globex-demo", OrganisationID: globexID, Name: "demo", Creator: johnID, Created: begun.Add(3 * time.Hour)},
+	}
 	seed.Clients = append(seed.Clients, products()...)
 	seed.Clients = append(seed.Clients, authority.Client{
 		ID: "dev-service", Name: "Development service", SecretHash: authority.HashClientSecret(secret.New(ServiceSecret)),

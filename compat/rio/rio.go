@@ -1,0 +1,233 @@
+// Package rio answers the rio clients that are already in the field: their password login, the renewal and the end of
+// their platform token, and what they ask about its person. Their device login is the standard one. It translates and
+// decides nothing.
+package rio
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/compat/body"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+// clientID is whose tokens these are.
+const clientID = "rio-cli"
+
+// Contract is the wire of rio over an authority. All fields but Log are needed.
+type Contract struct {
+	Issuer        string
+	Authority     *authority.Authority
+	Doorkeeper    *identity.Doorkeeper
+	Factors       identity.Factors
+	People        identity.People
+	Organisations identity.Organisations
+	Projects      identity.Projects
+	Address       func(*http.Request) string
+	Log           *slog.Logger // nil: discards
+}
+
+// Routes returns the handlers by path pattern.
+func (c *Contract) Routes() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/user/login":      c.only(http.MethodPost, c.login),
+		"/refreshtoken":    c.only(http.MethodPost, c.renew),
+		"/user/logout":     c.only(http.MethodPost, c.logout),
+		"/user/info":       c.only(http.MethodGet, c.info),
+		"/v2/users/me/{$}": c.only(http.MethodGet, c.me),
+		"/v2/projects/{$}": c.only(http.MethodGet, c.projects),
+	}
+}
+
+func (c *Contract) only(method string, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := error(&refusal{http.StatusMethodNotAllowed, "use " + method + " here"})
+		if r.Method == method {
+			err = serve(w, r)
+		} else {
+			w.Header().Set("Allow", method)
+		}
+		if err != nil {
+			c.fail(w, r, err)
+		}
+	})
+}
+
+// envelope is around what the older addresses answer.
+type envelope struct {
+	Data any `json:"data"`
+}
+
+// levels are the values of ?type=; none is low.
+var levels = map[string]authority.Level{
+	"": authority.LevelLow, "low": authority.LevelLow, "med": authority.LevelMedium, "high": authority.LevelHigh,
+}
+
+// login gives a ready token for a password. The password passes the one door, and whoever has a second factor is sent to
+// the browser.
+func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
+	level, known := levels[r.URL.Query().Get("type")]
+	if !known {
+		return &refusal{http.StatusBadRequest, "type must be low, med or high"}
+	}
+	values, err := body.Read(r)
+	if err != nil {
+		return unreadable(err)
+	}
+	email, password := values["email"], secret.New(values["password"])
+	if email == "" || password.IsZero() {
+		return &refusal{http.StatusBadRequest, "email and password are needed"}
+	}
+	client, err := c.Authority.Registry.Authenticate(r.Context(), clientID, secret.String{})
+	if err != nil {
+		return err
+	}
+	person, err := c.Doorkeeper.Password(r.Context(), email, password, c.Address(r))
+	if err != nil {
+		return c.wrong(r, err)
+	}
+	factors, err := c.Factors.Factors(r.Context(), person.ID)
+	switch {
+	case err != nil:
+		return err
+	case len(factors) > 0:
+		return &refusal{http.StatusForbidden, "this account has a second factor: run rio auth login without an email"}
+	}
+	token, _, err := c.Authority.Sessions.IssueReady(r.Context(), authority.ReadyAsk{
+		Client: client, PersonID: person.ID, Scope: client.Default, Level: level, Origin: c.origin(r), How: "password",
+	}, c.Issuer)
+	if err != nil {
+		return err
+	}
+	body.Send(w, http.StatusOK, envelope{struct {
+		Token string `json:"token"`
+	}{token.Reveal()}})
+	return nil
+}
+
+// wrong maps the door's errors, and leaves a line in the audit.
+func (c *Contract) wrong(r *http.Request, err error) error {
+	event := authority.Event{ClientID: clientID, Address: c.Address(r), Detail: "password of rio"}
+	switch {
+	case errors.Is(err, identity.ErrLocked):
+		event.Kind = authority.EventSignInLocked
+		err = &refusal{http.StatusUnauthorized, "too many wrong passwords; try again later"}
+	case errors.Is(err, identity.ErrWrong):
+		event.Kind = authority.EventSignInFailed
+		err = &refusal{http.StatusUnauthorized, "the email or the password is wrong"}
+	default:
+		return err
+	}
+	c.Authority.Recorder.Record(r.Context(), event)
+	return err
+}
+
+// renew exchanges a ready token that lives for its successor.
+func (c *Contract) renew(w http.ResponseWriter, r *http.Request) error {
+	values, err := body.Read(r)
+	if err != nil {
+		return unreadable(err)
+	}
+	expired := &refusal{http.StatusUnauthorized, "token has expired, run rio auth login"}
+	standing, err := c.Authority.Tokens.Check(r.Context(), values["token"])
+	if errors.Is(err, authority.ErrUnknown) {
+		return expired
+	}
+	if err != nil {
+		return err
+	}
+	// A ready token that an application without a secret gave out is renewed for it: its holder is all the proof there is.
+	client, err := c.Authority.Registry.Authenticate(r.Context(), standing.ClientID, secret.String{})
+	if err != nil {
+		return err
+	}
+	token, _, err := c.Authority.Sessions.RenewReady(r.Context(), secret.New(values["token"]), client, c.origin(r))
+	if errors.Is(err, authority.ErrUnknown) {
+		return expired
+	}
+	if err != nil {
+		return err
+	}
+	text := token.Reveal() // under both names: clients of several ages read it
+	body.Send(w, http.StatusOK, envelope{map[string]string{"Token": text, "token": text}})
+	return nil
+}
+
+// logout ends the session of the token that is presented: a ready token, whoever gave it out, since its holder has nothing
+// else to end it with; of other tokens only our client's.
+func (c *Contract) logout(w http.ResponseWriter, r *http.Request) error {
+	standing, err := c.standing(r)
+	if err != nil {
+		return err
+	}
+	if !standing.Ready && standing.ClientID != clientID {
+		return errBadToken
+	}
+	err = c.Authority.Sessions.End(r.Context(), standing.FamilyID, standing.PersonID, "logout", c.Address(r))
+	if err != nil {
+		return err
+	}
+	body.Send(w, http.StatusOK, struct{}{})
+	return nil
+}
+
+func (c *Contract) info(w http.ResponseWriter, r *http.Request) error {
+	person, err := c.whose(r)
+	if err != nil {
+		return err
+	}
+	body.Send(w, http.StatusOK, envelope{struct {
+		Email string `json:"email"`
+	}{person.Email}})
+	return nil
+}
+
+// standing is that of the bearer token, which must be a person's.
+func (c *Contract) standing(r *http.Request) (authority.Standing, error) {
+	standing, err := c.Authority.Tokens.Check(r.Context(), body.Bearer(r))
+	if errors.Is(err, authority.ErrUnknown) || err == nil && standing.PersonID == "" {
+		return standing, errBadToken
+	}
+	return standing, err
+}
+
+// whose returns the person of a token that may say who it is.
+func (c *Contract) whose(r *http.Request) (identity.Person, error) {
+	standing, err := c.standing(r)
+	if err != nil {
+		return identity.Person{}, err
+	}
+	if !standing.Scope.Has(oauth.ScopeEmail) {
+		return identity.Person{}, &refusal{http.StatusForbidden, "this token may not say whose it is (scope email)"}
+	}
+	person, err := c.People.Person(r.Context(), standing.PersonID)
+	if errors.Is(err, identity.ErrUnknown) || err == nil && person.Disabled {
+		return person, errBadToken
+	}
+	return person, err
+}
+
+func (c *Contract) origin(r *http.Request) authority.Origin {
+	agent := r.UserAgent()
+	return authority.Origin{Address: c.Address(r), Agent: strings.ToValidUTF8(agent[:min(len(agent), 256)], "")}
+}
+
+// belongings are a person's memberships and the projects of those organisations.
+func (c *Contract) belongings(ctx context.Context, personID string) ([]identity.Membership, []identity.Project, error) {
+	memberships, err := c.Organisations.Memberships(ctx, personID)
+	if err != nil || len(memberships) == 0 {
+		return nil, nil, err
+	}
+	ids := make([]string, len(memberships))
+	for i, m := range memberships {
+		ids[i] = m.Organisation.ID
+	}
+	projects, err := c.Projects.ListProjects(ctx, ids)
+	return memberships, projects, err
+}
