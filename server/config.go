@@ -25,9 +25,12 @@ const DefaultListen = "127.0.0.1:3667"
 // Store is everything that a server keeps, and the health of it.
 type Store interface {
 	authority.Store
+	authority.APIKeys
 	identity.People
 	identity.Organisations
 	identity.Projects
+	identity.Domains
+	identity.Links
 	identity.Factors
 	identity.SignIns
 	identity.Invitations

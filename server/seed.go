@@ -20,6 +20,9 @@ type Seed struct {
 	Projects      []identity.Project
 	Clients       []authority.Client
 	ReadyTokens   []SeedToken
+	APIKeys       []SeedKey
+	Domains       []identity.Domain
+	Bindings      []SeedBinding
 }
 
 // SeedPerson is a person and the password, which is kept as a hash.
@@ -45,13 +48,28 @@ type SeedToken struct {
 	Scope    oauth.Scope
 }
 
+// SeedKey is an API key of a known value.
+type SeedKey struct {
+	Key      secret.String // any text; it is kept as a hash
+	PersonID string
+	Name     string
+	IssuedBy string // an administrator's id; "": the person
+}
+
+// SeedBinding is a binding and our secret at its provider, which is kept sealed.
+type SeedBinding struct {
+	identity.Binding
+	Clear secret.String // zero: we are a public client there
+}
+
 // seed adds what is missing.
 func (s *Server) seed(ctx context.Context, seed *Seed) error {
 	if seed == nil {
 		return nil
 	}
 	for _, add := range []func(context.Context, *Seed) error{
-		s.seedPeople, s.seedOrganisations, s.seedProjects, s.seedClients, s.seedTokens,
+		s.seedPeople, s.seedOrganisations, s.seedProjects, s.seedClients, s.seedTokens, s.seedKeys,
+		s.seedDomains,
 	} {
 		if err := add(ctx, seed); err != nil {
 			return fmt.Errorf("server: seed: %w", err)

@@ -109,12 +109,12 @@ func (s *Server) listen(ctx context.Context) (err error) {
 func (s *Server) wire() {
 	c := &s.config
 	s.authority = authority.New(authority.Config{
-		Issuer: c.Issuer, Store: c.Store, People: c.Store, Attempts: c.Store, Master: c.Master, Now: c.Now, Log: c.Log,
-		PendingPerAddress: c.PendingPerAddress,
+		Issuer: c.Issuer, Store: c.Store, People: c.Store, Attempts: c.Store, APIKeys: c.Store, Master: c.Master,
+		Now: c.Now, Log: c.Log, PendingPerAddress: c.PendingPerAddress,
 	})
-	s.granter = &grant.Granter{Authority: s.authority, Now: c.Now}
 	s.hasher = &identity.Hasher{}
 	s.doorkeeper = &identity.Doorkeeper{People: c.Store, Attempts: c.Store, Hasher: s.hasher, Now: c.Now}
+	s.granter = &grant.Granter{Authority: s.authority, Doorkeeper: s.doorkeeper, Factors: c.Store, Now: c.Now}
 	s.console = s.furnish()
 	s.endpoint = &endpoint.Endpoint{
 		Authority: s.authority, Granter: s.granter, People: c.Store, Organisations: c.Store,

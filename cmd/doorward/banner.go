@@ -21,13 +21,16 @@ type started struct {
 
 // announce says where the server listens and, with --dev, what is in it.
 func (s *serve) announce(running *server.Server, where place.Place) error {
-	facts := started{Address: running.Addr().String(), Issuer: running.Issuer(), Store: "sqlite:" + where.Store, Dev: s.dev}
+	facts := started{Address: running.Addr().String(), Issuer: running.Issuer(), Store: where.String(), Dev: s.dev}
+	if where.Store != "" {
+		facts.Store = "sqlite:" + where.Store // as --store takes it
+	}
 	lines := []string{"Doorward listens on " + facts.Address + " as " + facts.Issuer}
 	if at := running.MetricsAddr(); at != nil {
 		facts.Metrics = "http://" + at.String() + "/metrics"
 		lines = append(lines, "Metrics at "+facts.Metrics)
 	}
-	kept := "Everything is kept in " + where.Store
+	kept := "Everything is kept in " + where.String()
 	if where.Temporary != "" {
 		kept = "Everything is kept in " + where.Temporary + " and removed at the end"
 	}
@@ -50,6 +53,9 @@ func devBanner(issuer string) string {
 	}
 	for _, t := range seeded.ReadyTokens {
 		rows = append(rows, []string{"ready token", t.Token.Reveal(), "of " + t.PersonID, "client " + t.ClientID})
+	}
+	for _, k := range seeded.APIKeys {
+		rows = append(rows, []string{"API key", k.Key.Reveal(), "of " + k.PersonID, k.Name})
 	}
 	for _, c := range seeded.Clients {
 		kind := "public"

@@ -20,6 +20,9 @@ const (
 	AdaPassword   = "lovelace-1815-engine"
 	ServiceSecret = "dev-service-secret" // of the client dev-service
 	ReadyToken    = "your-token-here"    // John's, level 2
+	JohnKey       = "ABCDEFG1234567"     // John's API key
+	AdaKey        = "pP3devKeyOfAda01234567"
+	AdaTOTP       = "JBSWY3DPEHPK3PXP" // the secret of Ada's authenticator
 )
 
 const (
@@ -84,6 +87,10 @@ func Dev(issuer string) *server.Seed {
 	seed.ReadyTokens = []server.SeedToken{{
 		Token: secret.New(ReadyToken), ClientID: "pipeops_public_client", PersonID: johnID, Level: authority.LevelHigh, Scope: everything(),
 	}}
+	seed.APIKeys = []server.SeedKey{
+		{Key: secret.New(JohnKey), PersonID: johnID, Name: "Development key"},
+		{Key: secret.New(AdaKey), PersonID: adaID, Name: "Development key", IssuedBy: johnID},
+	}
 	return seed
 }
 
@@ -93,8 +100,9 @@ func products() []authority.Client {
 	browser := append([]oauth.GrantType{oauth.GrantAuthorizationCode}, device...)
 	return []authority.Client{
 		{
-			ID: "octopipe", Name: "Octopipe CLI", Redirects: loopback("/callback"), Grants: browser,
-			Scope: everything(), Default: everything(), Access: 10 * time.Minute,
+			ID: "octopipe", Name: "Octopipe CLI", Redirects: loopback("/callback"),
+			Grants: append([]oauth.GrantType{oauth.GrantPassword, oauth.GrantAPIKey}, browser...), // passwords: a legacy of its own
+			Scope:  everything(), Default: everything(), Access: 10 * time.Minute,
 		},
 		{
 			ID: "pipeops_public_client", Name: "PipeOps CLI", Redirects: []string{"http://localhost/callback", "http://127.0.0.1/callback"},
@@ -102,11 +110,12 @@ func products() []authority.Client {
 			TokenPrefix: "sat_",
 		},
 		{
-			ID: "rio-cli", Name: "Rio CLI", Grants: device[:1], Scope: everything(), Default: oauth.Scope{oauth.ScopeOpenID, oauth.ScopeEmail},
+			ID: "rio-cli", Name: "Rio CLI", Grants: []oauth.GrantType{oauth.GrantDeviceCode, oauth.GrantPassword},
+			Scope: everything(), Default: oauth.Scope{oauth.ScopeOpenID, oauth.ScopeEmail},
 			Access: 10 * time.Minute, Absolute: authority.LevelMedium.Life(), ReadyClaim: "rio_token", // its logins end in a ready token
 		},
 		{
-			ID: "cli", Name: "Pilot CLI", Grants: device, Scope: everything(), Default: everything(),
+			ID: "cli", Name: "Pilot CLI", Grants: append([]oauth.GrantType{oauth.GrantAPIKey}, device...), Scope: everything(), Default: everything(),
 			Access: 10 * time.Minute, Idle: time.Hour, Absolute: 30 * day,
 		},
 		{

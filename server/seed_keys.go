@@ -1,0 +1,43 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+)
+
+func (s *Server) seedKeys(ctx context.Context, seed *Seed) error {
+	for _, key := range seed.APIKeys {
+		_, _, err := s.authority.Keys.Issue(ctx, authority.APIKeyAsk{
+			PersonID: key.PersonID, Name: key.Name, IssuedBy: key.IssuedBy, Key: key.Key,
+		})
+		// One that was revoked stays revoked: its value is taken for good.
+		if err != nil && !errors.Is(err, authority.ErrTaken) {
+			return fmt.Errorf("the API key %s: %w", key.Name, err)
+		}
+	}
+	return nil
+}
+
+// bindingPurpose is what the secrets of bindings are sealed for.
+const bindingPurpose = "binding secret"
+
+func (s *Server) seedDomains(ctx context.Context, seed *Seed) error {
+	for _, domain := range seed.Domains {
+		if err := s.config.Store.AddDomain(ctx, domain); err != nil && !errors.Is(err, identity.ErrTaken) {
+			return fmt.Errorf("the domain %s: %w", domain.ID, err)
+		}
+	}
+	for _, b := range seed.Bindings {
+		if !b.Clear.IsZero() {
+			b.Secret = s.config.Master.Seal(bindingPurpose, []byte(b.Clear.Reveal()), []byte(b.ID))
+		}
+		if err := s.config.Store.AddBinding(ctx, b.Binding); err != nil && !errors.Is(err, identity.ErrTaken) {
+			return fmt.Errorf("the binding %s: %w", b.ID, err)
+		}
+	}
+	return nil
+}
