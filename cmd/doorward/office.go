@@ -41,6 +41,9 @@ func newOffice(ctx context.Context, issuer string, config server.Config) (*admin
 
 // openDesk lets `doorward admin` reach the server that runs. nil is none.
 func openDesk(ctx context.Context, issuer string, config server.Config, where place.Place) (*openedDesk, error) {
+	if where.Socket() == "" {
+		return nil, nil // administration goes to the database, from any machine
+	}
 	office, err := newOffice(ctx, issuer, config)
 	if err != nil {
 		return nil, err
@@ -93,12 +96,14 @@ func (o *office) at(ctx context.Context, do func(*admin.Desk) error) error {
 	if err != nil {
 		return err
 	}
-	if desk, ok := admin.Dial(ctx, where.Socket()); ok {
-		return refused(do(desk))
+	if socket := where.Socket(); socket != "" {
+		if desk, ok := admin.Dial(ctx, socket); ok {
+			return refused(do(desk))
+		}
 	}
 	if !where.Exists() {
 		return &authcmd.Failure{
-			Exit: authcmd.ExitFailed, Code: "no_store", Message: "There is no store at " + where.Store + ". Nothing was changed.",
+			Exit: authcmd.ExitFailed, Code: "no_store", Message: "There is no store at " + where.String() + ". Nothing was changed.",
 			Hint: "Name the server's store with --store sqlite:PATH, or start 'doorward serve' once to make one.",
 		}
 	}

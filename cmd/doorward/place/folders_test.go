@@ -35,9 +35,20 @@ func TestFind(t *testing.T) {
 			t.Errorf("%+v is at %+v, %v", test.flags, found, err)
 		}
 	}
-	for _, store := range []string{"x.db", "sqlite:", "postgres://db/x", "file:x"} {
+	for _, store := range []string{"x.db", "sqlite:", "postgres://db/x", "postgres://", "file:x"} {
 		if found, err := (&Flags{Store: store}).Find(env); err == nil {
 			t.Errorf("%s was found at %+v", store, found)
 		}
+	}
+}
+
+func TestADatabaseIsNamedWithoutItsPassword(t *testing.T) {
+	t.Parallel()
+	found, err := (&Flags{Store: "postgres://doorward:hunter2@db.example:5432/doorward?sslmode=verify-full", Master: "/k"}).Find(nil)
+	if err != nil || found.Database.IsZero() || found.Master != "/k" || found.Socket() != "" {
+		t.Fatalf("it is at %v, %v", found, err)
+	}
+	if found.String() != "PostgreSQL at db.example:5432/doorward" {
+		t.Errorf("it is named %q", found.String())
 	}
 }
