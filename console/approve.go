@@ -41,7 +41,7 @@ func (c *Console) opened(w http.ResponseWriter, r *http.Request, v visit, sealed
 		c.fail(w, r, err)
 		return request, client, false
 	case stale(request, v, c.Now()):
-		c.askSignIn(w, r, signInView{Return: addressOf(r), Name: v.Username}, http.StatusOK)
+		c.askSignIn(w, r, signInView{Return: addressOf(r), Name: v.Username, Anew: true}, http.StatusOK)
 		return request, client, false
 	}
 	return request, client, true

@@ -49,6 +49,7 @@ type view struct {
 	Status string // what was done
 	Wide   bool
 	Person *visit // who is signed in, where the page is to say so
+	Forget bool   // nobody is signed in any more, and the browser is to forget what it showed
 	Return string // where to come back to after a change of person
 	Brand  brandView
 	Body   any
@@ -175,19 +176,30 @@ func originOf(uri string) string {
 	return parsed.Scheme + "://" + parsed.Host
 }
 
+// forget is an empty style sheet that the pages for nobody load. Chromium keeps the page before for the way back although
+// it says no-store; what comes with this file makes it forget (SEC-212). The answer to the sign-out itself comes too early
+// for that: the page is put away only afterwards. It is for print, so that no page waits for it.
+const forget = "forget.css"
+
 // asset serves the style sheet and the operator's logo. Their names change with their content.
 func (c *Console) asset(w http.ResponseWriter, r *http.Request) {
-	file, found := c.pages.assets[r.PathValue("name")]
-	if !found {
+	name, header := r.PathValue("name"), w.Header()
+	file, found := c.pages.assets[name]
+	switch {
+	case name == forget:
+		file = asset{kind: "text/css; charset=utf-8"}
+		header.Set("Clear-Site-Data", `"cache"`)
+		header.Set("Cache-Control", "no-store")
+	case !found:
 		c.fail(w, r, authority.ErrUnknown)
 		return
+	default:
+		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	header := w.Header()
 	header.Set("Content-Type", file.kind)
 	header.Set("Content-Security-Policy", "default-src 'none'; sandbox") // a logo may be SVG
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file.body))
 }
 

@@ -19,6 +19,7 @@ type signInView struct {
 	Name   string // what stands in the first field
 	Token  string
 	Alert  string
+	Anew   bool // somebody is signed in already, and the login wants a newer sign-in
 }
 
 // askSignIn shows the sign-in page in the place of another one, without a redirect: the address stays that of the login, so
@@ -27,7 +28,7 @@ func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request, v signInView
 	v.Return = ownPath(v.Return)
 	v.Name = cut(v.Name, 320)
 	v.Token = formToken(c.browserKey(w, r), PathSignIn)
-	c.render(w, r, status, "signin", view{Title: "Sign in", Alert: v.Alert, Body: v})
+	c.render(w, r, status, "signin", view{Title: "Sign in", Alert: v.Alert, Forget: true, Body: v})
 }
 
 // showSignIn is the page by its own address; most people see it in the place of another one.
@@ -46,7 +47,9 @@ func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request) {
 // signIn checks a name and a password. The cookie of before, and the sign-in behind it, end with a new one: a value that
 // somebody planted or saw earlier is worth nothing afterwards (SEC-204).
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
-	form := signInView{Return: r.PostForm.Get("return"), Name: r.PostForm.Get("name")}
+	form := signInView{
+		Return: r.PostForm.Get("return"), Name: r.PostForm.Get("name"), Anew: r.PostForm.Get("anew") != "",
+	}
 	// Nobody may be signed in to an account that is not theirs by a form of another site, or of another browser: what they
 	// then approve would be somebody else's.
 	if !checkToken(r, cookie(r, c.cookies.browser), PathSignIn) {
@@ -58,6 +61,12 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	person, err := c.Doorkeeper.Password(ctx, form.Name, secret.New(r.PostForm.Get("password")), address)
 	if err != nil {
 		c.refuseSignIn(w, r, form, err)
+		return
+	}
+	// A tab beside this one may have signed the same person in while this form was open. That sign-in goes on, so that the
+	// forms which other tabs show stay good.
+	if v, err := c.visit(r); err == nil && v.Person.ID == person.ID && !form.Anew {
+		see(w, ownPath(form.Return))
 		return
 	}
 	if err := c.begin(w, r, person.ID); err != nil {
@@ -138,7 +147,7 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.render(w, r, http.StatusOK, "message", view{
-		Title: "You are signed out", Body: message{
+		Title: "You are signed out", Forget: true, Body: message{
 			Text: "This browser is signed out. What your terminals are signed in to was kept; " +
 				"you can see and end it on the page of authorized applications.",
 			Next: PathApplications, NextName: "Sign in again",

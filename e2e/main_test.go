@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -39,6 +41,7 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "the programs do not build: %v\n%s", err, out)
 		return 1
 	}
+	defer quitChromium()
 	return m.Run()
 }
 
@@ -185,14 +188,22 @@ func eventually(t *testing.T, what string, check func() error) {
 	}
 }
 
+// ports are tried one after the other. They lie below those that the system gives to outgoing connections, so that a server
+// finds its port free when it is started again; runs of other packages begin elsewhere.
+var ports atomic.Int64
+
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	ports.CompareAndSwap(0, int64(os.Getpid())*64)
+	for range 1000 {
+		address := net.JoinHostPort("127.0.0.1", strconv.FormatInt(10_000+ports.Add(1)%20_000, 10))
+		if listener, err := net.Listen("tcp", address); err == nil {
+			_ = listener.Close()
+			return address
+		}
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // result is how a program ended.

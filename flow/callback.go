@@ -175,8 +175,15 @@ func (d *door) read(query url.Values) callback {
 	return callback{code: secret.New(query.Get("code"))}
 }
 
-const style = `body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;` +
-	`color-scheme:light dark}`
+// style is that of the house's own pages: one quiet card. It stands in the page, which may load nothing.
+const style = `:root{color-scheme:light dark;--page:#f4f4f1;--card:#fff;--ink:#1b1d20;--line:#d9d9d3}` +
+	`@media(prefers-color-scheme:dark){:root{--page:#121416;--card:#1c1f22;--ink:#ecedee;--line:#34393e}}` +
+	`*{box-sizing:border-box}` +
+	`body{margin:0;padding:48px 16px;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}` +
+	`header,main{max-width:26rem;margin:0 auto}header{min-height:32px;margin-bottom:16px;padding:4px;font-weight:600}` +
+	`main{padding:32px;background:var(--card);border:1px solid var(--line);border-radius:12px}` +
+	`h1{margin:0 0 16px;font-size:20px;line-height:1.3}p{margin:0}` +
+	`@media(max-width:480px){body{padding:16px 0}header{padding:4px 16px}main{padding:24px 16px;border-width:1px 0;border-radius:0}}`
 
 // page writes a whole page at once, so that it has left before the listener closes. It holds nothing of the request.
 func (d *door) page(w http.ResponseWriter, status int, title, text string) {
@@ -186,7 +193,7 @@ func (d *door) page(w http.ResponseWriter, status int, title, text string) {
 	}
 	body := fmt.Sprintf("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"+
 		"<meta name=\"viewport\" content=\"width=device-width\"><title>%[1]s – %[2]s</title><style>%[4]s</style></head>\n"+
-		"<body><main><p>%[2]s</p><h1>%[1]s</h1><p>%[3]s</p></main></body></html>\n",
+		"<body><header>%[2]s</header><main><h1>%[1]s</h1><p>%[3]s</p></main></body></html>\n",
 		html.EscapeString(title), html.EscapeString(name), html.EscapeString(text), style)
 	sum := sha256.Sum256([]byte(style))
 	h := w.Header()
