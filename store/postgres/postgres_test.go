@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,6 +18,9 @@ import (
 // server is this test run's PostgreSQL; each test has a database of its own in it.
 var server = pgtest.Server{Prepare: prepare}
 
+// durable waits for the disk: benchmarks would lie without.
+var durable = pgtest.Server{Prepare: prepare, Durable: true}
+
 // prepare makes the tables once; each test gets a copy.
 func prepare(ctx context.Context, address string) error {
 	s, err := Open(ctx, Config{URL: secret.New(address), Log: slog.New(slog.DiscardHandler), Now: storetest.Now})
@@ -28,7 +32,7 @@ func prepare(ctx context.Context, address string) error {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := server.Stop(); err != nil {
+	if err := errors.Join(server.Stop(), durable.Stop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
@@ -68,4 +72,9 @@ func open(t testing.TB, config Config) *Store {
 func TestContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, Config{}) })
+}
+
+func TestMore(t *testing.T) {
+	t.Parallel()
+	storetest.RunMore(t, func(t *testing.T) storetest.More { return open(t, Config{}) })
 }

@@ -35,6 +35,8 @@ type TB interface {
 type Server struct {
 	// Prepare fills the database that every test gets a copy of; nil: it is empty. address is a URL.
 	Prepare func(ctx context.Context, address string) error
+	// Durable makes it wait for the disk, as a server in use does. Tests of what happens in the server's memory need not.
+	Durable bool
 
 	starting sync.Once
 	failed   error
@@ -57,6 +59,12 @@ const pattern = "pattern"
 // has no PostgreSQL the test is skipped; in CI (CI=true) it fails.
 func (s *Server) Database(t TB) string {
 	t.Helper()
+	return s.Make(t, "TEMPLATE "+pattern)
+}
+
+// Make is Database with options of its own for CREATE DATABASE, such as TEMPLATE template0; Prepare has no part in it.
+func (s *Server) Make(t TB, options string) string {
+	t.Helper()
 	s.starting.Do(func() { s.failed = s.start() })
 	if errors.Is(s.failed, ErrMissing) && os.Getenv("CI") != "true" {
 		t.Skip(s.failed)
@@ -65,7 +73,7 @@ func (s *Server) Database(t TB) string {
 		t.Fatal(s.failed)
 	}
 	name := fmt.Sprintf("test%d", s.count.Add(1))
-	if err := s.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+pattern); err != nil {
+	if err := s.Exec(t.Context(), "CREATE DATABASE "+name+" "+options); err != nil {
 		t.Fatal(err)
 	}
 	return s.address(name)
@@ -137,7 +145,10 @@ func (s *Server) start() (err error) {
 	}
 	s.shell = exec.Command("/bin/sh", "-c", script)
 	s.shell.Dir = s.folder
-	s.shell.Env = append(os.Environ(), "BIN="+programs, "DIR="+s.folder, "LC_ALL=C.UTF-8")
+	s.shell.Env = append(os.Environ(), "BIN="+programs, "DIR="+s.folder, "LC_ALL=C.UTF-8", "FSYNC=off")
+	if s.Durable {
+		s.shell.Env = append(s.shell.Env, "FSYNC=on")
+	}
 	if err := another(s.shell, s.folder); err != nil {
 		return err
 	}
@@ -175,7 +186,7 @@ cat >>"$DIR/data/postgresql.conf" <<-END
 	listen_addresses = ''
 	unix_socket_directories = '$DIR'
 	max_connections = 300
-	fsync = off
+	fsync = $FSYNC
 	autovacuum_naptime = 10s
 	deadlock_timeout = 100ms
 END

@@ -29,8 +29,8 @@ type bell struct {
 func newBell(e *Engine, config *pgx.ConnConfig) *bell {
 	b := &bell{engine: e, config: config.Copy(), name: rand.Text(), rung: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 	b.ctx, b.close = context.WithCancel(context.Background())
-	e.beside(b.ringing)
-	e.beside(b.listening)
+	e.beside(&e.bells, b.ringing)
+	e.beside(&e.bells, b.listening)
 	return b
 }
 

@@ -197,7 +197,7 @@ func (e *Engine) sweep() {
 		return
 	}
 	e.changes.Store(0)
-	e.beside(func() {
+	e.beside(&e.sweeps, func() {
 		defer e.sweeping.Store(false)
 		err := e.tries(context.Background(), e.pool, func(ctx context.Context, conn *pgx.Conn) failure {
 			tx := &Tx{engine: e, ctx: ctx, conn: conn, begin: "BEGIN"}

@@ -52,9 +52,9 @@ type Engine struct {
 	sweeping             atomic.Bool
 
 	// The background ends before the pool does.
-	background sync.WaitGroup
-	mutex      sync.Mutex // over closed: nobody joins the background once it is waited for
-	closed     bool
+	bells, sweeps sync.WaitGroup
+	mutex         sync.Mutex // over closed: nobody joins the background once it is waited for
+	closed        bool
 }
 
 // Open connects and brings the tables up to date.
@@ -95,19 +95,23 @@ func (e *Engine) Close() {
 	if e.bell != nil {
 		e.bell.close()
 	}
-	e.background.Wait()
+	e.bells.Wait()
+	e.sweeps.Wait()
 	e.pool.Close()
 	e.watch.Close()
 }
 
-// beside runs do in the background, unless the engine is closed.
-func (e *Engine) beside(do func()) {
+// beside runs do in the background, one of the wait groups, unless the engine is closed.
+func (e *Engine) beside(background *sync.WaitGroup, do func()) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if !e.closed {
-		e.background.Go(do)
+		background.Go(do)
 	}
 }
+
+// Wait returns when what runs beside the calls has ended, the bell excepted. It is for tests.
+func (e *Engine) Wait() { e.sweeps.Wait() }
 
 // Wake gets a value soon after another engine has told something (Tx.Tell); nil, which never does, without Config.Notify.
 // Values may be missing and too many: it is a reason to look, and no news.
@@ -223,7 +227,7 @@ func (e *Engine) tries(ctx context.Context, pool *pgxpool.Pool, do func(context.
 }
 
 // yieldsMost is how often a transaction makes way for others before its caller is told to come again.
-const yieldsMost = 50
+const yieldsMost = 20
 
 // pause waits a little, and longer with each try, so that those who met do not meet again. It reports whether there is time for
 // another try.

@@ -1,0 +1,333 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/secret"
+	"github.com/doorward/doorward/store/postgres/internal/engine"
+	"github.com/doorward/doorward/store/postgres/pgtest"
+	"github.com/doorward/doorward/store/storetest"
+)
+
+// The connection of a transaction is killed between its reading and its writing. Nothing was committed, so it is done again, and
+// the caller hears nothing of it (or, where the wire itself breaks, that the store cannot be reached: then nobody knows).
+func TestKilledInTheMiddle_SEC117(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	ctx := t.Context()
+	good(t, s.AddFamily(ctx, authority.Family{ID: "f", Kind: authority.FamilySession}, authority.After{}))
+	tries := 0
+	_, err := s.ChangeFamily(ctx, "f", func(f *authority.Family) (authority.After, error) {
+		if tries++; tries == 1 && kill(t, s, "state = 'idle in transaction'") != 1 {
+			t.Error("nothing was killed")
+		}
+		return append1(tries)(f)
+	})
+	got, readErr := s.Family(ctx, "f")
+	good(t, readErr)
+	switch {
+	case err == nil && tries == 2 && got.Generation == 1 && got.Salt[0] == 2:
+	case errors.Is(err, authority.ErrUnavailable) && got.Generation == 0:
+	default:
+		t.Errorf("after %d tries: %v, generation %d", tries, err, got.Generation)
+	}
+	// No allowance was used up by it.
+	_, err = s.ChangeFamily(ctx, "f", append1(9))
+	good(t, err)
+}
+
+// history is what callers were told about their changes of one family, each of which left its number there.
+type history struct {
+	mutex sync.Mutex
+	yes   []int // acknowledged
+	maybe []int // the store could not be reached
+}
+
+func (h *history) change(ctx context.Context, t *testing.T, s *Store, n int) {
+	_, err := s.ChangeFamily(ctx, "f", func(f *authority.Family) (authority.After, error) {
+		f.Generation++
+		f.Scope = append(f.Scope, fmt.Sprint(n))
+		return authority.After{}, nil
+	})
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	switch {
+	case err == nil:
+		h.yes = append(h.yes, n)
+	case errors.Is(err, authority.ErrUnavailable):
+		h.maybe = append(h.maybe, n)
+	default:
+		t.Errorf("a change was answered with %v", err)
+	}
+}
+
+// check fails the test where an acknowledged change was lost, or any was made twice.
+func (h *history) check(t *testing.T, s *Store) {
+	t.Helper()
+	f, err := s.Family(t.Context(), "f")
+	good(t, err)
+	made := make(map[string]int)
+	for _, n := range f.Scope {
+		made[n]++
+	}
+	for _, n := range h.yes {
+		if made[fmt.Sprint(n)] != 1 {
+			t.Errorf("change %d was acknowledged and is there %d times", n, made[fmt.Sprint(n)])
+		}
+	}
+	for _, n := range h.maybe {
+		if made[fmt.Sprint(n)] > 1 {
+			t.Errorf("change %d is there %d times", n, made[fmt.Sprint(n)])
+		}
+	}
+	if len(h.yes) == 0 {
+		t.Error("nothing was done at all")
+	}
+	t.Logf("%d acknowledged, %d unknown, %d made", len(h.yes), len(h.maybe), len(f.Scope))
+}
+
+// Connections are killed at any moment while two replicas work.
+func TestKilledAtAnyMoment_SEC294(t *testing.T) {
+	t.Parallel()
+	stores := replicas(t, 3, Config{MaxConns: 4})
+	ctx := t.Context()
+	good(t, stores[0].AddFamily(ctx, authority.Family{ID: "f", Kind: authority.FamilySession}, authority.After{}))
+	var h history
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		each(16, func(lane int) {
+			for n := range 25 {
+				h.change(ctx, t, stores[lane%2], lane*100+n)
+			}
+		})
+	}()
+	for killing := true; killing; {
+		select {
+		case <-done:
+			killing = false
+		default: // the third store kills: it would not survive itself
+			kill(t, stores[2], "pid = (SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"+
+				" AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1)")
+		}
+	}
+	h.check(t, stores[2])
+}
+
+// The server dies as in a power cut and comes back, again and again: no acknowledged change is lost, every other answer says
+// that the store cannot be reached, and a chain of rotations goes on where it was.
+func TestServerUpAndDown_SEC118_SEC282(t *testing.T) {
+	t.Parallel()
+	own := pgtest.Server{Prepare: prepare}
+	t.Cleanup(func() { good(t, own.Stop()) })
+	address := secret.New(own.Database(t))
+	s, quiet := open(t, Config{URL: address}), open(t, Config{URL: address, Notify: true})
+	ctx := t.Context()
+	good(t, s.AddFamily(ctx, authority.Family{ID: "f", Kind: authority.FamilySession}, authority.After{}))
+	var h history
+	var number atomic.Int64
+	for range 3 {
+		var workers sync.WaitGroup
+		busy, down := make(chan struct{}), make(chan struct{})
+		for lane := range 4 {
+			workers.Go(func() {
+				for before, after := 0, 0; after < 5; before++ { // five more once it is down
+					h.change(ctx, t, s, int(number.Add(1)))
+					if lane == 0 && before == 20 {
+						close(busy)
+					}
+					select {
+					case <-down:
+						after++
+					default:
+					}
+				}
+			})
+		}
+		<-busy
+		own.Crash(t)
+		close(down)
+		workers.Wait()
+		unreachable(t, quiet)
+		own.Revive(t)
+		good(t, s.Ready(ctx), quiet.Ready(ctx)) // they recover alone
+		h.check(t, s)
+	}
+}
+
+// unreachable fails the test where a noun answers anything but ErrUnavailable: "unknown" would log somebody out.
+func unreachable(t *testing.T, s *Store) {
+	t.Helper()
+	ctx, now := t.Context(), storetest.Now()
+	answers := map[string]error{"Ready": s.Ready(ctx)}
+	_, answers["Family"] = s.Family(ctx, "f")
+	_, answers["FamilyByToken"] = s.FamilyByToken(ctx, [32]byte{1})
+	_, answers["FamiliesOf"] = s.FamiliesOf(ctx, "usr_1", now)
+	_, answers["Client"] = s.Client(ctx, "c")
+	_, answers["Person"] = s.Person(ctx, "usr_1")
+	_, answers["PersonByName"] = s.PersonByName(ctx, "ada")
+	_, answers["SignIn"] = s.SignIn(ctx, "s")
+	_, answers["DeviceRequest"] = s.DeviceRequest(ctx, "d")
+	_, answers["NewsSince"] = s.NewsSince(ctx, now, now)
+	_, answers["CountAttempt"] = s.CountAttempt(ctx, "k", now, time.Minute)
+	_, answers["APIKeyByHash"] = s.APIKeyByHash(ctx, [32]byte{1})
+	_, answers["ListEvents"] = s.ListEvents(ctx, authority.EventFilter{})
+	_, answers["ChangeCode"] = s.ChangeCode(ctx, "c", func(*authority.Code) (authority.After, error) {
+		return authority.After{}, errors.New("there is nothing to change")
+	})
+	answers["RemoveSignIn"] = s.RemoveSignIn(ctx, "s")
+	answers["AddDeviceRequest"] = s.AddDeviceRequest(ctx, request(1))
+	answers["AddPerson"] = s.AddPerson(ctx, identity.Person{ID: "usr_1"})
+	answers["AddSigningKey"] = s.AddSigningKey(ctx, authority.SigningKey{ID: "k"}, now)
+	for name, err := range answers {
+		if !errors.Is(err, authority.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: the server is down, and the answer is %v", name, err)
+		}
+	}
+}
+
+// What the database says when it cannot do something now is tried again where that may help, and never taken for an answer.
+func TestErrorsOfTheServer_SEC294(t *testing.T) {
+	t.Parallel()
+	for code, again := range map[string]bool{
+		"40001": true, "40P01": true, "57P01": true, "57P03": true, "25006": true, "08006": true, // undone, or elsewhere
+		"53100": false, "53200": false, "57014": false, "XX000": false, "55P03": false, // full, too long, broken, locked
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, Config{MaxConns: 4})
+			ctx := t.Context()
+			good(t, s.AddFamily(ctx, authority.Family{ID: "f", Kind: authority.FamilySession}, authority.After{}))
+			raise(t, s, code, 2)
+			_, err := s.ChangeFamily(ctx, "f", append1(1))
+			f, readErr := s.Family(ctx, "f")
+			good(t, readErr)
+			switch {
+			case again && (err != nil || f.Generation != 1):
+				t.Errorf("two failures were not overcome: %v, generation %d", err, f.Generation)
+			case !again && (!errors.Is(err, authority.ErrUnavailable) || f.Generation != 0):
+				t.Errorf("a failure was answered with %v, generation %d", err, f.Generation)
+			}
+		})
+	}
+	t.Run("again and again, within bounds", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, Config{})
+		good(t, s.AddFamily(t.Context(), authority.Family{ID: "f", Kind: authority.FamilySession}, authority.After{}))
+		raise(t, s, "57P01", 1_000_000)
+		tries := 0
+		_, err := s.ChangeFamily(t.Context(), "f", func(f *authority.Family) (authority.After, error) {
+			tries++
+			f.Generation++
+			return authority.After{}, nil
+		})
+		if !errors.Is(err, authority.ErrUnavailable) || tries < 2 || tries > 20 {
+			t.Errorf("after %d tries: %v", tries, err)
+		}
+	})
+}
+
+// raise makes the next writes of families fail with code.
+func raise(t *testing.T, s *Store, code string, times int) {
+	t.Helper()
+	good(t, s.engine.Change(t.Context(), func(tx *engine.Tx) error {
+		tx.Queue("CREATE SEQUENCE failures")
+		tx.Queue(fmt.Sprintf(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('failures') <= %d THEN RAISE EXCEPTION USING ERRCODE = '%s'; END IF;
+			RETURN NEW; END $$`, times, code))
+		tx.Queue("CREATE TRIGGER fail BEFORE UPDATE ON families FOR EACH ROW EXECUTE FUNCTION fail()")
+		return nil
+	}))
+}
+
+// A database that became read only, as a standby is, is one that cannot be reached.
+func TestReadOnly_SEC294(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{MaxConns: 1})
+	ctx := t.Context()
+	good(t, s.AddFamily(ctx, authority.Family{ID: "f", Kind: authority.FamilySession}, authority.After{}))
+	s.engine.Wait()
+	var name string
+	good(t, s.engine.Get(ctx, "SELECT current_database()", nil, &name))
+	good(t, server.Exec(ctx, "ALTER DATABASE "+name+" SET default_transaction_read_only = on"))
+	// A session that is open keeps what it had, so it is told.
+	good(t, s.engine.Change(ctx, func(tx *engine.Tx) error {
+		tx.Queue("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+		return nil
+	}))
+	_, err := s.ChangeFamily(ctx, "f", append1(1))
+	if !errors.Is(err, authority.ErrUnavailable) {
+		t.Errorf("a change of a database that is read only was answered with %v", err)
+	}
+	_, err = s.Family(ctx, "f")
+	for name, err := range map[string]error{"Family": err, "Ready": s.Ready(ctx), "AddEvents": s.AddEvents(ctx, authority.Event{ID: "e"})} {
+		if !errors.Is(err, authority.ErrUnavailable) {
+			t.Errorf("%s: a standby was taken for the database: %v", name, err)
+		}
+	}
+	if _, err := Open(ctx, Config{URL: s.config.URL, Log: slog.New(slog.DiscardHandler)}); !errors.Is(err, authority.ErrUnavailable) {
+		t.Errorf("Open: %v", err)
+	}
+	good(t, server.Exec(ctx, "ALTER DATABASE "+name+" RESET default_transaction_read_only"))
+	good(t, s.Ready(ctx))
+	_, err = s.ChangeFamily(ctx, "f", append1(1))
+	good(t, err)
+}
+
+// When all connections are busy a caller waits no longer than it may, and the catch-up does not wait at all.
+func TestAllConnectionsBusy(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{MaxConns: 1})
+	ctx := t.Context()
+	good(t, s.AddDeviceRequest(ctx, request(1)))
+	s.engine.Wait() // for the sweep of the first change
+	good(t, decide(ctx, s, request(1).ID, storetest.Now(), func() {
+		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		defer cancel()
+		_, err := s.Family(short, "f")
+		if !errors.Is(err, authority.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a caller without time was answered with %v", err)
+		}
+		left, leave := context.WithCancel(ctx)
+		time.AfterFunc(time.Millisecond, leave)
+		if _, err := s.Family(left, "f"); !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller who left was answered with %v", err)
+		}
+		_, err = s.NewsSince(ctx, storetest.Now(), storetest.Now())
+		good(t, err)
+		good(t, s.Ready(ctx))
+	}))
+	if _, err := s.Family(ctx, "f"); !errors.Is(err, authority.ErrUnknown) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// Nothing that is told of a database that cannot be opened shows the password.
+func TestOpenTellsNoPassword(t *testing.T) {
+	t.Parallel()
+	const password = "hunter2-s3cret"
+	var log strings.Builder
+	for _, url := range []string{
+		"postgres://ada:" + password + "@127.0.0.1:1/db", "postgres://ada:" + password + "@[::1/db",
+		"postgres://ada:" + password + "@127.0.0.1:x/db", "host=127.0.0.1 port=1 user=ada password=" + password,
+		"host=127.0.0.1 port=x password='" + password + "'", "postgres://ada:" + password + "@127.0.0.1/db?sslmode=wrong",
+	} {
+		_, err := Open(t.Context(), Config{URL: secret.New(url), Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err == nil {
+			t.Fatal("opened")
+		}
+		if text := fmt.Sprintf("%v %+v %#v", err, err, Config{URL: secret.New(url)}); strings.Contains(text+log.String(), password) {
+			t.Errorf("the password is told: %s", text)
+		}
+	}
+}
