@@ -103,7 +103,7 @@ func finality(state DeviceState) int {
 	switch state {
 	case DeviceApproved:
 		return 1
-	case DeviceDenied, DeviceRedeemed:
+	case DeviceDenied, DeviceRefused, DeviceRedeemed:
 		return 2
 	}
 	return 0

@@ -55,6 +55,7 @@ type DeviceAsk struct {
 	Audience  []string
 	Challenge oauth.Challenge // "" : no PKCE
 	Origin    Origin
+	Binding   string // the binding that the person must sign in through; "" : any way
 }
 
 // DeviceBegun is a device login that has begun.
@@ -77,7 +78,7 @@ func (d *Devices) Begin(ctx context.Context, client Client, ask DeviceAsk) (Devi
 	}
 	request := DeviceRequest{
 		ID: NewID(now), ClientID: client.ID, Scope: ask.Scope, Audience: ask.Audience, Challenge: ask.Challenge,
-		Origin: ask.Origin, Created: now, Expires: now.Add(deviceLife), State: DevicePending,
+		Origin: ask.Origin, Binding: ask.Binding, Created: now, Expires: now.Add(deviceLife), State: DevicePending,
 	}
 	if err := d.add(ctx, &request); err != nil {
 		return DeviceBegun{}, err
@@ -109,10 +110,14 @@ func (d *Devices) Get(ctx context.Context, id string) (DeviceRequest, error) {
 
 // Approve is the person's yes. Of several decisions one wins: the others get ErrUsed, with the request as it stands.
 // ErrExpired comes a few seconds before the device code ends, so that a terminal can still fetch what was approved here.
-// approval.Scope may be narrower than what was asked for; nil stands for all of it.
+// approval.Scope may be narrower than what was asked for; nil stands for all of it. Where the request names a binding, an
+// approval that did not come through it is ErrUnknown.
 func (d *Devices) Approve(ctx context.Context, id string, approval Approval) (DeviceRequest, error) {
 	event := d.sessions.recorder.event
-	return d.decide(ctx, id, func(r *DeviceRequest, now time.Time) Event {
+	return d.decide(ctx, id, func(r *DeviceRequest, now time.Time) (Event, error) {
+		if r.Binding != "" && r.Binding != approval.Binding {
+			return Event{}, ErrUnknown
+		}
 		if r.Approval = approval; approval.Scope == nil {
 			r.Approval.Scope = r.Scope
 		}
@@ -124,15 +129,29 @@ func (d *Devices) Approve(ctx context.Context, id string, approval Approval) (De
 		return event(Event{
 			Kind: EventApproved, PersonID: approval.PersonID, ClientID: r.ClientID, Address: approval.Address,
 			Machine: r.Origin.Machine, Detail: "device",
-		})
+		}), nil
 	})
 }
 
 // Deny is the person's no; errors as of Approve.
 func (d *Devices) Deny(ctx context.Context, id, personID, address string) (DeviceRequest, error) {
-	return d.decide(ctx, id, func(r *DeviceRequest, _ time.Time) Event {
+	return d.decide(ctx, id, func(r *DeviceRequest, _ time.Time) (Event, error) {
 		r.State = DeviceDenied
-		return d.denied(r, personID, address)
+		return d.denied(r, personID, address), nil
+	})
+}
+
+// Refuse ends a request of the binding because its provider did not vouch for the person; errors as of Approve. The
+// terminal's access_denied then has status 403, which a person's Deny has not.
+func (d *Devices) Refuse(ctx context.Context, id, binding, address string) (DeviceRequest, error) {
+	return d.decide(ctx, id, func(r *DeviceRequest, _ time.Time) (Event, error) {
+		if binding == "" || r.Binding != binding {
+			return Event{}, ErrUnknown
+		}
+		r.State = DeviceRefused
+		event := d.denied(r, "", address)
+		event.Detail = "refused by the identity provider"
+		return event, nil
 	})
 }
 
@@ -144,7 +163,7 @@ func (d *Devices) denied(r *DeviceRequest, personID, address string) Event {
 
 // decide turns a pending request into a decided one.
 func (d *Devices) decide(
-	ctx context.Context, id string, verdict func(*DeviceRequest, time.Time) Event,
+	ctx context.Context, id string, verdict func(*DeviceRequest, time.Time) (Event, error),
 ) (DeviceRequest, error) {
 	var found DeviceRequest
 	request, err := d.store.ChangeDeviceRequest(ctx, id, func(r *DeviceRequest) (After, error) {
@@ -155,9 +174,9 @@ func (d *Devices) decide(
 		case !decidable(r, now):
 			return After{}, ErrExpired
 		}
-		event := verdict(r, now)
+		event, err := verdict(r, now)
 		r.Decided = now
-		return After{Events: []Event{event}}, nil
+		return After{Events: []Event{event}}, err
 	})
 	if err != nil {
 		return found, err
@@ -180,7 +199,7 @@ func (d *Devices) announce(request DeviceRequest) {
 func (d *Devices) Disown(ctx context.Context, id, personID, address string) error {
 	request, err := d.store.ChangeDeviceRequest(ctx, id, func(r *DeviceRequest) (After, error) {
 		switch {
-		case r.State == DeviceDenied:
+		case r.State == DeviceDenied || r.State == DeviceRefused:
 			return After{}, ErrNoChange
 		case r.State != DevicePending && r.Approval.PersonID != personID:
 			return After{}, ErrUnknown
@@ -267,6 +286,8 @@ func (d *Devices) verdict(id string) (decided bool, err error) {
 		return false, nil
 	case state == DeviceDenied:
 		return true, denied()
+	case state == DeviceRefused:
+		return true, refusedElsewhere()
 	}
 	return true, nil
 }
@@ -276,6 +297,13 @@ func pending() error {
 }
 
 func denied() error { return oauth.Errorf(oauth.AccessDenied, "this login was denied") }
+
+// refusedElsewhere is a denial by the identity provider.
+func refusedElsewhere() error {
+	refused := oauth.Errorf(oauth.AccessDenied, "the identity provider did not let this login through")
+	refused.Status = 403
+	return refused
+}
 
 func expired() error {
 	return oauth.Errorf(oauth.ExpiredToken, "the code has expired; begin the login again")

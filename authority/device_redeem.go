@@ -136,8 +136,11 @@ func (d *Devices) good(ctx context.Context, request DeviceRequest, code deviceCo
 
 // undecided is the answer for a request that cannot be redeemed.
 func undecided(state DeviceState) error {
-	if state == DeviceDenied {
+	switch state {
+	case DeviceDenied:
 		return denied()
+	case DeviceRefused:
+		return refusedElsewhere()
 	}
 	return pending()
 }

@@ -124,6 +124,8 @@ const (
 	DeviceApproved DeviceState = "approved"
 	DeviceDenied   DeviceState = "denied"
 	DeviceRedeemed DeviceState = "redeemed"
+	// DeviceRefused: the identity provider that had to vouch for the person did not.
+	DeviceRefused DeviceState = "refused"
 )
 
 // DeviceRequest is a device login from its beginning to its redemption (RFC 8628).

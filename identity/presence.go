@@ -24,12 +24,15 @@ type Presence struct {
 func (p *Presence) Begin(
 	ctx context.Context, personID string, methods []string, address, agent string,
 ) (secret.String, SignIn, error) {
-	now := p.now()
+	return p.Enter(ctx, SignIn{PersonID: personID, Methods: methods, Address: address, Agent: agent})
+}
+
+// Enter is Begin for a sign-in that may have come through a binding. ID, At and Expires are filled in.
+func (p *Presence) Enter(ctx context.Context, signIn SignIn) (secret.String, SignIn, error) {
 	cookie := NewLink()
-	signIn := SignIn{
-		ID: LinkID(cookie), PersonID: personID, Methods: methods, At: now, Expires: now.Add(p.life()),
-		Address: address, Agent: strings.ToValidUTF8(agent[:min(len(agent), 256)], ""),
-	}
+	signIn.ID, signIn.At = LinkID(cookie), p.now()
+	signIn.Expires = signIn.At.Add(p.life())
+	signIn.Agent = strings.ToValidUTF8(signIn.Agent[:min(len(signIn.Agent), 256)], "")
 	if err := p.SignIns.AddSignIn(ctx, signIn); err != nil {
 		return secret.String{}, SignIn{}, err
 	}
