@@ -94,6 +94,15 @@ func (m *measured) ratio() float64 { return m.work.Rate() / m.stub.Rate() }
 // perStep is the processor time of the server for one step, in milliseconds.
 func (m *measured) perStep() float64 { return millis(m.workCPU) / float64(m.work.Done) }
 
+// perBare is that as a multiple of what the bare server spends on a request; 0: not known. Of all figures it wanders least.
+func (m *measured) perBare() float64 {
+	bare := millis(m.stubCPU) / float64(m.stub.Done)
+	if bare == 0 {
+		return 0
+	}
+	return m.perStep() / bare
+}
+
 // measure runs the step for length in all, in turn with the stub. server may be nil.
 func measure(
 	ctx context.Context, stub *stub, server *process.Server, connections int, length time.Duration, step load.Step,
