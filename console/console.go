@@ -26,6 +26,7 @@ const (
 	PathApplications = "/settings/security/applications"
 
 	pathSignOut = "/sign-out"
+	pathOneTime = "/sign-in/code"
 	pathResult  = "/device/result"
 	pathDisown  = "/device/disown"
 	pathRevoke  = PathApplications + "/revoke"
@@ -38,6 +39,14 @@ type Console struct {
 	Presence    *identity.Presence
 	People      identity.People
 	Invitations identity.Invitations
+
+	// TOTP checks one-time codes; nil: nobody is asked for one. With it, Seal and Open are needed.
+	TOTP *identity.TOTP
+	// Domains knows the bindings that a login may ask for; nil: there are none.
+	Domains identity.Domains
+	// Seal and Open are the master key's: what somebody has proved so far travels sealed through the pages.
+	Seal func(purpose string, plaintext, ad []byte) string
+	Open func(purpose, sealed string, ad []byte) ([]byte, error)
 
 	Issuer string // the authority's address; it decides the names and flags of the cookies
 	Brand  Brand
@@ -68,6 +77,7 @@ func (c *Console) Routes() map[string]http.Handler {
 		"GET " + PathSignIn:       http.HandlerFunc(c.showSignIn),
 		"POST " + PathSignIn:      c.posted(c.signIn),
 		"POST " + pathSignOut:     c.posted(c.signOut),
+		"POST " + pathOneTime:     c.posted(c.oneTime),
 		"GET " + PathApprove:      c.signedIn(c.showApproval),
 		"POST " + PathApprove:     c.posted(c.signedIn(c.approve)),
 		"POST " + PathDevice:      c.posted(c.signedIn(c.decide)),
@@ -107,8 +117,10 @@ func (c *Console) prepare() {
 	})
 }
 
-// visit is somebody who is signed in and looks at a page.
-type visit struct {
+type visit = Visit
+
+// Visit is somebody who is signed in and looks at a page.
+type Visit struct {
 	identity.Person
 	identity.SignIn
 	Token func(purpose string) string // for a form of this purpose
@@ -117,7 +129,7 @@ type visit struct {
 // signedIn lets through who is signed in; others are asked to, on the spot, and come back to the same address.
 func (c *Console) signedIn(next func(http.ResponseWriter, *http.Request, visit)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v, err := c.visit(r)
+		v, err := c.Visitor(r)
 		switch {
 		case isUnknown(err):
 			c.askSignIn(w, r, signInView{Return: addressOf(r), Name: r.FormValue("login_hint")}, http.StatusOK)

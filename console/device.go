@@ -143,7 +143,7 @@ func (c *Console) take(ctx context.Context, request authority.DeviceRequest, v v
 // (amr and auth_time).
 func (v visit) approval(c *Console, address string) authority.Approval {
 	return authority.Approval{
-		PersonID: v.Person.ID, Methods: v.Methods, AuthTime: v.At, At: c.Now(), Address: address,
+		PersonID: v.Person.ID, Methods: v.Methods, AuthTime: v.At, At: c.Now(), Address: address, Binding: v.Binding, ACR: v.ACR,
 	}
 }
 

@@ -29,6 +29,7 @@ var icon []byte
 // pages are the templates and files that a console serves. Everything is in the program: a page asks for nothing elsewhere
 // (SEC-215) and no folder of the machine is ever read.
 type pages struct {
+	layout    *template.Template
 	templates map[string]*template.Template
 	assets    map[string]asset // by name
 	brand     brandView
@@ -42,8 +43,10 @@ type asset struct {
 // brandView is the operator's part of a page.
 type brandView struct{ Name, Logo, Icon, Style string }
 
-// view is what every page shows. Body is the page's own.
-type view struct {
+type view = Page
+
+// Page is what every page shows. Body is the page's own.
+type Page struct {
 	Title  string
 	Alert  string // why what was asked was not done
 	Status string // what was done
@@ -61,7 +64,7 @@ type view struct {
 func parsePages(brand Brand) pages {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{"moment": moment, "day": day}).
 		ParseFS(pageFiles, "pages/layout.html"))
-	p := pages{templates: make(map[string]*template.Template), assets: make(map[string]asset)}
+	p := pages{layout: layout, templates: make(map[string]*template.Template), assets: make(map[string]asset)}
 	files, err := pageFiles.ReadDir("pages")
 	if err != nil {
 		panic(err)
@@ -127,10 +130,15 @@ func luminance(rgb uint32) float64 {
 
 // render writes a page. It is made in full before the first byte leaves, so that a fault cannot cut it short.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
+	c.Show(w, r, status, c.pages.templates[name], v)
+}
+
+// Show is render for a room below, with a page of its own (see Template).
+func (c *Console) Show(w http.ResponseWriter, r *http.Request, status int, page *template.Template, v Page) {
 	v.Brand = c.pages.brand
 	var body bytes.Buffer
-	if err := c.pages.templates[name].Execute(&body, v); err != nil {
-		c.Log.ErrorContext(r.Context(), "a page could not be made", "page", name, "error", err)
+	if err := page.Execute(&body, v); err != nil {
+		c.Log.ErrorContext(r.Context(), "a page could not be made", "page", v.Title, "error", err)
 		http.Error(w, "This page could not be made. Nothing was changed; try again.", http.StatusInternalServerError)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/identity"
@@ -34,7 +35,7 @@ func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request, v signInView
 // showSignIn is the page by its own address; most people see it in the place of another one.
 func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request) {
 	back := ownPath(r.FormValue("return"))
-	switch _, err := c.visit(r); {
+	switch _, err := c.Visitor(r); {
 	case err == nil:
 		see(w, back)
 	case isUnknown(err):
@@ -65,15 +66,11 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	// A tab beside this one may have signed the same person in while this form was open. That sign-in goes on, so that the
 	// forms which other tabs show stay good.
-	if v, err := c.visit(r); err == nil && v.Person.ID == person.ID && !form.Anew {
+	if v, err := c.Visitor(r); err == nil && v.Person.ID == person.ID && !form.Anew {
 		see(w, ownPath(form.Return))
 		return
 	}
-	if err := c.begin(w, r, person.ID); err != nil {
-		c.fail(w, r, err)
-		return
-	}
-	see(w, ownPath(form.Return))
+	c.Admit(w, r, identity.SignIn{PersonID: person.ID, Methods: []string{methodPassword}}, form.Return)
 }
 
 // refuseSignIn says why not, on the same page for whatever can be tried again there.
@@ -108,18 +105,19 @@ func (c *Console) personNamed(ctx context.Context, name string) string {
 
 // begin signs the person in, in this browser. The key for forms of before stays: it opens nothing, and other tabs may still
 // show a form that was made with it.
-func (c *Console) begin(w http.ResponseWriter, r *http.Request, personID string) error {
-	ctx, address := r.Context(), c.Address(r)
+func (c *Console) begin(w http.ResponseWriter, r *http.Request, signIn identity.SignIn) error {
+	ctx := r.Context()
+	signIn.Address, signIn.Agent = c.Address(r), r.UserAgent()
 	if err := c.Presence.End(ctx, cookie(r, c.cookies.signIn)); err != nil {
 		return err
 	}
-	key, _, err := c.Presence.Begin(ctx, personID, []string{methodPassword}, address, r.UserAgent())
+	key, _, err := c.Presence.Enter(ctx, signIn)
 	if err != nil {
 		return err
 	}
 	c.setCookie(w, c.cookies.signIn, key)
 	c.Authority.Recorder.Record(ctx, authority.Event{
-		Kind: authority.EventSignIn, PersonID: personID, Address: address, Detail: methodPassword,
+		Kind: authority.EventSignIn, PersonID: signIn.PersonID, Address: signIn.Address, Detail: strings.Join(signIn.Methods, " "),
 	})
 	return nil
 }

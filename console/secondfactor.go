@@ -1,0 +1,125 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/secret"
+)
+
+const (
+	// MethodOneTime is the amr value of a one-time code (RFC 8176 section 2).
+	MethodOneTime = "otp"
+
+	purposeProof = "sign-in so far"
+	// proofLife is how long somebody may look for their telephone.
+	proofLife = 10 * time.Minute
+)
+
+// Words of the page that asks for a code.
+const (
+	saidCodeWrong = "That code is wrong, or was used before. Nothing was changed; wait for the next one in your app and enter that."
+	saidTooLate   = "That took longer than ten minutes. Nothing was changed; sign in again."
+)
+
+// proof is what somebody has proved before the second factor. It signs nobody in: it travels sealed in the page's form, and
+// only the browser it was made for can go on with it.
+type proof struct {
+	SignIn identity.SignIn
+	At     time.Time
+	Return string
+}
+
+// oneTimeView is the page that asks for a one-time code.
+type oneTimeView struct{ Proof string }
+
+// weak reports whether the person has a second factor that this sign-in did not use: it may be older than the factor. Such a
+// sign-in is none (SEC-173, SEC-175), and neither is one of which the store cannot say.
+func (c *Console) weak(ctx context.Context, v visit) bool {
+	return c.TOTP != nil && !slices.Contains(v.Methods, MethodOneTime) && c.TOTP.Has(ctx, v.Person.ID)
+}
+
+// Admit signs somebody in who proved what signIn says (PersonID, Methods, Binding, ACR) and leads back; whoever has a second
+// factor is asked for that first, whatever the proof was and whether any policy wants it (SEC-173).
+func (c *Console) Admit(w http.ResponseWriter, r *http.Request, signIn identity.SignIn, back string) {
+	if c.TOTP != nil && c.TOTP.Has(r.Context(), signIn.PersonID) {
+		text, err := json.Marshal(proof{SignIn: signIn, At: c.Now(), Return: ownPath(back)})
+		if err != nil {
+			c.fail(w, r, err)
+			return
+		}
+		sealed := c.Seal(purposeProof, text, []byte(c.browserKey(w, r).Reveal()))
+		c.askOneTime(w, r, oneTimeView{sealed}, "", http.StatusOK)
+		return
+	}
+	if err := c.begin(w, r, signIn); err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	see(w, ownPath(back))
+}
+
+func (c *Console) askOneTime(w http.ResponseWriter, r *http.Request, body oneTimeView, alert string, status int) {
+	c.render(w, r, status, "onetime", view{Title: "One-time code", Alert: alert, Body: body})
+}
+
+// oneTime takes the code of the person's app and signs them in. The sign-in is a new one, so that nothing that was there
+// before the second factor is worth anything after it.
+func (c *Console) oneTime(w http.ResponseWriter, r *http.Request) {
+	ctx, address, body := r.Context(), c.Address(r), oneTimeView{r.PostForm.Get("proof")}
+	so, said := c.proved(r, body.Proof)
+	if said != "" {
+		c.askSignIn(w, r, signInView{Return: so.Return, Alert: said}, http.StatusForbidden)
+		return
+	}
+	err := c.TOTP.Check(ctx, so.SignIn.PersonID, secret.New(r.PostForm.Get("code")), address)
+	switch event := (authority.Event{PersonID: so.SignIn.PersonID, Address: address, Detail: MethodOneTime}); {
+	case errors.Is(err, identity.ErrLocked):
+		event.Kind = authority.EventSignInLocked
+		c.Authority.Recorder.Record(ctx, event)
+		retryAfter(w, problemOf(err))
+		c.askOneTime(w, r, body, saidLocked, http.StatusTooManyRequests)
+		return
+	case errors.Is(err, identity.ErrWrong):
+		event.Kind = authority.EventSignInFailed
+		c.Authority.Recorder.Record(ctx, event)
+		c.askOneTime(w, r, body, saidCodeWrong, http.StatusUnauthorized)
+		return
+	case err == nil:
+		so.SignIn.Methods = append(so.SignIn.Methods, MethodOneTime)
+		err = c.begin(w, r, so.SignIn)
+	}
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	see(w, ownPath(so.Return))
+}
+
+// proved opens what was proved so far; otherwise it says why not, for the page. A password that was changed, or an account
+// that was switched off, in the meantime is as good as nothing proved.
+func (c *Console) proved(r *http.Request, sealed string) (proof, string) {
+	var so proof
+	browser := cookie(r, c.cookies.browser)
+	if browser.IsZero() || c.TOTP == nil || len(sealed) > maxForm/8 {
+		return so, problemOf(errForged).Message
+	}
+	text, err := c.Open(purposeProof, sealed, []byte(browser.Reveal()))
+	if err != nil || json.Unmarshal(text, &so) != nil {
+		return so, problemOf(errForged).Message
+	}
+	person, err := c.People.Person(r.Context(), so.SignIn.PersonID)
+	switch {
+	case c.Now().Sub(so.At) > proofLife:
+		return so, saidTooLate
+	case err != nil || person.Disabled || person.PasswordChanged.After(so.At):
+		return so, problemOf(errForged).Message
+	}
+	return so, ""
+}
