@@ -69,10 +69,9 @@ func (r *Registry) forget(id string) {
 // Authenticate returns the active client of that id and secret; a public client authenticates with the empty one. The
 // answer to an unknown, a disabled and a wrongly authenticated client is the same invalid_client (RFC 6749 section 5.2).
 func (r *Registry) Authenticate(ctx context.Context, id string, given secret.String) (Client, error) {
-	refused := &oauth.Error{Code: oauth.InvalidClient, Description: "client authentication failed", Status: 401}
 	client, err := r.Client(ctx, id)
 	if errors.Is(err, ErrUnknown) {
-		return Client{}, refused
+		return Client{}, unauthenticated()
 	}
 	if err != nil {
 		return Client{}, err
@@ -80,9 +79,14 @@ func (r *Registry) Authenticate(ctx context.Context, id string, given secret.Str
 	hash := sha256.Sum256([]byte(given.Reveal()))
 	right := client.Public() && given.IsZero() || subtle.ConstantTimeCompare(hash[:], client.SecretHash) == 1
 	if !right || client.Disabled {
-		return Client{}, refused
+		return Client{}, unauthenticated()
 	}
 	return client, nil
+}
+
+// unauthenticated is the one answer, made only where it is given.
+func unauthenticated() *oauth.Error {
+	return &oauth.Error{Code: oauth.InvalidClient, Description: "client authentication failed", Status: 401}
 }
 
 // Add registers a client; what is wrong with it is said in words. actor is who did it.

@@ -130,9 +130,8 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b 
 
 // readText reads the body as it comes, so that a length that is only promised costs nothing (SEC-323).
 func readText(r *http.Request) (string, error) {
-	tooLarge := refuse(http.StatusRequestEntityTooLarge, "the body is larger than 64 kB")
 	if r.ContentLength > maxBody { // not a byte of it is read
-		return "", tooLarge
+		return "", tooLarge()
 	}
 	kept := buffers.Get().(*[]byte)
 	buffer := (*kept)[:0]
@@ -150,13 +149,17 @@ func readText(r *http.Request) (string, error) {
 		buffer = buffer[:len(buffer)+n]
 		switch {
 		case len(buffer) > maxBody:
-			return "", tooLarge
+			return "", tooLarge()
 		case errors.Is(err, io.EOF):
 			return string(buffer), nil
 		case err != nil:
 			return "", unread(err)
 		}
 	}
+}
+
+func tooLarge() *oauth.Error {
+	return refuse(http.StatusRequestEntityTooLarge, "the body is larger than 64 kB")
 }
 
 // unread says why a body could not be read.
