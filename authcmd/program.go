@@ -125,7 +125,6 @@ func (p *Program) paint(text string) string {
 	return text
 }
 
-// now is the clock of everything that is said about time.
 // Env looks up a variable of the environment, as the terminal sees it.
 func (p *Program) Env(name string) string {
 	if p.Terminal.Env != nil {
@@ -154,6 +153,7 @@ func (p *Program) Once() func(text string) {
 	}
 }
 
+// now is the clock of everything that is said about time.
 func (p *Program) now() time.Time {
 	if p.Now == nil {
 		return time.Now()

@@ -140,7 +140,7 @@ func (s *screen) picture(address string) {
 func (s *screen) OpenPage(ctx context.Context, address string) error {
 	switch {
 	case ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // the login has ended; there is nothing to open and nothing to tell
 	case s.coded:
 		if s.browse {
 			s.browsers.Go(func() { _ = s.terminal.Browse(ctx, address) })

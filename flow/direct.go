@@ -11,7 +11,7 @@ import (
 	"github.com/doorward/doorward/secret"
 )
 
-// ErrBadSecret: what was given as a token or key is empty, or holds spaces or control characters, as a bad paste does.
+// ErrBadSecret says that what was given as a token or key is empty, or holds spaces or control characters, as a bad paste does.
 var ErrBadSecret = errors.New("flow: that is no token or key: it is empty or holds spaces or control characters; nothing was sent")
 
 // Password logs in with a user name and a password, for servers that still take them (RFC 6749 section 4.3).

@@ -21,6 +21,7 @@ import (
 // none and the HMACs are not refused somewhere, they do not exist.
 type Alg string
 
+// The algorithms.
 const (
 	ES256 Alg = "ES256" // ECDSA on P-256: the default
 	RS256 Alg = "RS256" // RSA PKCS #1 v1.5, 2048 bits: for those who know nothing else; 25 times the work

@@ -7,7 +7,7 @@ import (
 	"rsc.io/qr/coding"
 )
 
-// ErrQRTooLong: the text does not fit the QR codes that a terminal can show.
+// ErrQRTooLong says that the text does not fit the QR codes that a terminal can show.
 var ErrQRTooLong = errors.New("terminal: too long for a QR code")
 
 // QR is a QR code of ISO/IEC 18004 at error correction level L: a screen has no dirt, and the smaller code is the one

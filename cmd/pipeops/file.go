@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/doorward/doorward/cred"
@@ -66,10 +67,11 @@ func (c codec) Encode(old []byte, creds map[cred.Key]cred.Credential) ([]byte, e
 		before.PutText("refresh_token", login.Refresh.Reveal())
 		before.PutTime("expires_at", login.Expires)
 		if len(before) > 0 || loggedIn {
-			file.Put("oauth", before)
+			err = file.Put("oauth", before)
 		} else {
 			file.Drop("oauth")
 		}
 	}
-	return file.Text()
+	text, failed := file.Text()
+	return text, errors.Join(err, failed)
 }
