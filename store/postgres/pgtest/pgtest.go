@@ -81,7 +81,12 @@ func (s *Server) Make(t TB, options string) string {
 
 // Exec runs a statement as the superuser, in no test's database.
 func (s *Server) Exec(ctx context.Context, text string) error {
-	conn, err := pgx.Connect(ctx, s.address("postgres"))
+	return Run(ctx, s.address("postgres"), text)
+}
+
+// Run runs a statement over a connection of its own, outside of a transaction.
+func Run(ctx context.Context, address, text string) error {
+	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -187,6 +192,7 @@ cat >>"$DIR/data/postgresql.conf" <<-END
 	unix_socket_directories = '$DIR'
 	max_connections = 300
 	fsync = $FSYNC
+	full_page_writes = $FSYNC
 	autovacuum_naptime = 10s
 	deadlock_timeout = 100ms
 END
