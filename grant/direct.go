@@ -3,6 +3,7 @@ package grant
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/identity"
@@ -29,7 +30,7 @@ func (passwordKind) redeem(ctx context.Context, g *Granter, r *Request) (granted
 		if err != nil {
 			return granted{}, err
 		}
-		if len(factors) > 0 {
+		if slices.ContainsFunc(factors, identity.Factor.Confirmed) { // one that was only begun protects nothing yet
 			return granted{}, oauth.Errorf(oauth.InteractionRequired, "this account has a second factor; log in with a browser")
 		}
 	}

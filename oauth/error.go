@@ -42,6 +42,8 @@ type Error struct {
 	Status int `json:"-"`
 	// RetryAfter is how long to wait before trying again, where the server said so.
 	RetryAfter time.Duration `json:"-"`
+	// RequestID is the name by which the server's operator finds the request (X-Request-Id); "" where the server said none.
+	RequestID string `json:"-"`
 }
 
 // Errorf makes an error with a description for people; the description goes over the wire and so carries no secrets.

@@ -17,6 +17,7 @@ type response struct {
 	http.ResponseWriter
 	route  *route
 	status int
+	id     string // of the request, in its answer and in the log
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -55,9 +56,10 @@ type shell struct {
 
 func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now() // the real clock: a moved one would make nonsense of what took how long
-	answer := &response{ResponseWriter: w}
+	answer := &response{ResponseWriter: w, id: requestID()}
 	defer s.finish(answer, r, started)
 	header := w.Header()
+	header["X-Request-Id"] = []string{answer.id}
 	header["X-Content-Type-Options"] = nosniff
 	if s.hsts {
 		header["Strict-Transport-Security"] = oneYear
@@ -76,6 +78,14 @@ func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.refuse(answer, r, answer.status)
 		}
 	}
+}
+
+// requestID names a request, so that a person can say which one failed. It is ours alone: what a client sends under the
+// header's name is its own business and could be anything.
+func requestID() string {
+	var raw [8]byte
+	_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
+	return hex.EncodeToString(raw[:])
 }
 
 // Shared header values; nobody changes them in place.
@@ -126,31 +136,29 @@ func (s *shell) finish(answer *response, r *http.Request, started time.Time) {
 	if log := s.config.Log; log.Enabled(r.Context(), level) {
 		log.LogAttrs(r.Context(), level, "request",
 			slog.String("method", r.Method), slog.String("route", route.pattern), slog.Int("status", answer.status),
-			slog.Duration("took", took), slog.String("address", s.proxies.address(r)))
+			slog.Duration("took", took), slog.String("address", s.proxies.address(r)), slog.String("id", answer.id))
 	}
 }
 
-// panicked answers 500 with an id that the log has too, and reports whether it could. The value of a panic may quote what it choked on, so that only
+// panicked answers 500 with the request's id, which the log has too, and reports whether it could. The value of a panic may quote what it choked on, so that only
 // the runtime's own words are logged (SEC-274).
 func (s *shell) panicked(answer *response, r *http.Request, cause any) (answered bool) {
 	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		return false // a handler that ends the connection on purpose
 	}
-	var raw [4]byte
-	_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
-	id, what := hex.EncodeToString(raw[:]), fmt.Sprintf("%T", cause)
+	what := fmt.Sprintf("%T", cause)
 	if fault, ok := cause.(interface {
 		error
 		RuntimeError()
 	}); ok {
 		what = fault.Error()
 	}
-	s.config.Log.ErrorContext(r.Context(), "a handler panicked", "id", id, "panic", what, "stack", string(debug.Stack()))
+	s.config.Log.ErrorContext(r.Context(), "a handler panicked", "id", answer.id, "panic", what, "stack", string(debug.Stack()))
 	if answer.status != 0 {
 		return false
 	}
 	answer.route = &s.none
 	s.problem(answer, r, http.StatusInternalServerError, "server_error",
-		"Something went wrong here. Nothing more is known to have changed; try again. The log has it under "+id+".")
+		"Something went wrong here. Nothing more is known to have changed; try again. The log has it under "+answer.id+".")
 	return true
 }

@@ -15,7 +15,7 @@ import (
 // (section 3.1) does. The document must name exactly the issuer that was asked (*oauth.IssuerError); an issuer without
 // https that is not on this machine is refused before anything is sent (*oauth.AddressError).
 func (c *Client) Discover(ctx context.Context, issuer string) (oauth.Metadata, error) {
-	places, err := wellKnown(issuer)
+	places, err := c.wellKnown(issuer)
 	if err != nil {
 		return oauth.Metadata{}, err
 	}
@@ -59,8 +59,8 @@ func final(ctx context.Context, err error) bool {
 }
 
 // wellKnown returns the two places of an issuer's metadata.
-func wellKnown(issuer string) ([]string, error) {
-	if err := oauth.CheckAddress(issuer); err != nil {
+func (c *Client) wellKnown(issuer string) ([]string, error) {
+	if err := c.checkAddress(issuer); err != nil {
 		return nil, err
 	}
 	u, err := url.Parse(issuer)

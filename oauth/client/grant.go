@@ -48,6 +48,20 @@ func (c *Client) APIKey(ctx context.Context, key secret.String, scope oauth.Scop
 	return c.grant(ctx, oauth.GrantAPIKey, withScope(form, scope))
 }
 
+// Collect asks an address that answers whoever knows it with a token, which is how older servers exchange keys. The address
+// is the secret: no error and no log repeats more of it than its host.
+func (c *Client) Collect(ctx context.Context, address secret.String) (oauth.Token, error) {
+	got, err := c.send(ctx, request{method: http.MethodGet, address: address.Reveal()})
+	var refused *oauth.AddressError
+	switch {
+	case errors.As(err, &refused):
+		return oauth.Token{}, &oauth.AddressError{Address: address.String(), Reason: refused.Reason} // ***
+	case err != nil:
+		return oauth.Token{}, err
+	}
+	return got.token()
+}
+
 // DeviceAuthorize begins a device login (RFC 8628 section 3.1). The challenge binds it to this process: whoever steals
 // the device code cannot redeem it without the verifier. Servers that do not know PKCE here ignore it.
 func (c *Client) DeviceAuthorize(ctx context.Context, scope oauth.Scope, challenge oauth.Challenge) (oauth.DeviceAuthorization, error) {

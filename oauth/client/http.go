@@ -28,6 +28,8 @@ type AnswerError struct {
 	Host   string
 	Status int    // of HTTP
 	Reason string // what was wrong with it
+	// RequestID is the name by which the server's operator finds the request (X-Request-Id); "" where it was not said.
+	RequestID string
 }
 
 // Error says who answered what.
@@ -100,7 +102,7 @@ func (c *Client) roundTrip(ctx context.Context, r request) (answer, error) {
 		return answer{}, fmt.Errorf("%s: the answer broke off: %w", got.host, err)
 	}
 	if len(got.body) > maxBody {
-		return answer{}, &AnswerError{got.host, got.status, "more than 1 MiB"}
+		return answer{}, got.wrong("more than 1 MiB")
 	}
 	return got, nil
 }
@@ -108,7 +110,7 @@ func (c *Client) roundTrip(ctx context.Context, r request) (answer, error) {
 // build checks the address once more, right before anything is sent: every request comes through here, whatever part of
 // the metadata its address is from.
 func (r request) build(ctx context.Context, c *Client) (*http.Request, error) {
-	if err := oauth.CheckAddress(r.address); err != nil {
+	if err := c.checkAddress(r.address); err != nil {
 		return nil, err
 	}
 	basic := r.form != nil && c.usesBasic()
@@ -181,6 +183,7 @@ func (c *Client) judge(got answer) error {
 	if wire != nil {
 		wire.Status = got.status
 		wire.RetryAfter = c.retryAfter(got.header)
+		wire.RequestID = got.requestID()
 	}
 	switch {
 	case got.status >= 500 || got.status == http.StatusTooManyRequests || got.status == http.StatusRequestTimeout:
@@ -202,19 +205,34 @@ func (c *Client) judge(got answer) error {
 // with a stale invalid_grant in it must not be taken for a decision.
 func (a answer) overloaded(wire *oauth.Error) error {
 	if wire == nil {
-		return &AnswerError{a.host, a.status, "it is busy or broken at the moment"}
+		return a.wrong("it is busy or broken at the moment")
 	}
 	switch wire.Code {
 	case oauth.ServerError, oauth.TemporarilyUnavailable, oauth.SlowDown, oauth.AuthorizationPending:
 		return wire
 	}
-	return &AnswerError{a.host, a.status, wire.Error()}
+	return a.wrong(wire.Error())
+}
+
+// wrong is the error for an answer that cannot be used.
+func (a answer) wrong(reason string) *AnswerError {
+	return &AnswerError{Host: a.host, Status: a.status, Reason: reason, RequestID: a.requestID()}
+}
+
+// maxRequestID is how much of a request's id is believed to be one.
+const maxRequestID = 128
+
+// requestID is what the server calls this request, for people to pass on: inert, and cut where it is no name any more.
+func (a answer) requestID() string {
+	id := oauth.Inert(a.header.Get("X-Request-Id"))
+	return id[:min(len(id), maxRequestID)]
 }
 
 // strange is the error for an answer that is neither a success nor an OAuth error. A page or a redirect in the place of
 // an answer is the network's doing and may pass; a 4xx without an OAuth error will be the same next time.
 func (a answer) strange(status int) error {
-	err := &AnswerError{a.host, status, "not the JSON of an OAuth answer"}
+	err := a.wrong("not the JSON of an OAuth answer")
+	err.Status = status
 	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	switch {
 	case status >= 300 && status < 400:
