@@ -39,7 +39,7 @@ func TestGuessingCodes_SEC098_SEC100_SEC108(t *testing.T) {
 	waiting := must(w.begin(t.Context()))(t)
 	ada := &visitor.Visitor{
 		Base: s.Issue, HTTP: &http.Client{Transport: &elsewhere{base: w.http.Transport}},
-		Name: "ada", Password: secret.New("lovelace-1815-engine"),
+		Name: "ada", Password: secret.New("lovelace-1815-engine"), OneTime: adasCode,
 	}
 	if err := ada.SignIn(t.Context(), ada.Name, ada.Password); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,19 @@ func (s *Server) furnish() *console.Console {
 	c := &s.config
 	return &console.Console{
 		Authority: s.authority, Doorkeeper: s.doorkeeper, Presence: &identity.Presence{SignIns: c.Store, People: c.Store, Now: c.Now},
+		TOTP: s.totp, Domains: c.Store, Seal: c.Master.SealText, Open: c.Master.OpenText,
 		People: c.Store, Invitations: c.Store, Issuer: c.Issuer, Brand: c.Brand, Address: s.proxies.address, Now: c.Now, Log: c.Log,
+	}
+}
+
+// authenticator makes what checks one-time codes.
+func (s *Server) authenticator() *identity.TOTP {
+	const purpose = "authenticator secret"
+	c := &s.config
+	return &identity.TOTP{
+		Factors: c.Store, Attempts: c.Store, People: c.Store, Issuer: c.Brand.Name, Now: c.Now,
+		Seal: func(plaintext, ad []byte) []byte { return c.Master.Seal(purpose, plaintext, ad) },
+		Open: func(sealed, ad []byte) ([]byte, error) { return c.Master.Open(purpose, sealed, ad) },
 	}
 }
 

@@ -21,6 +21,7 @@ type Seed struct {
 	Clients       []authority.Client
 	ReadyTokens   []SeedToken
 	APIKeys       []SeedKey
+	Factors       []SeedFactor
 	Domains       []identity.Domain
 	Bindings      []SeedBinding
 }
@@ -56,6 +57,12 @@ type SeedKey struct {
 	IssuedBy string // an administrator's id; "": the person
 }
 
+// SeedFactor is an authenticator app whose secret is known.
+type SeedFactor struct {
+	PersonID string
+	Secret   secret.String // in base32
+}
+
 // SeedBinding is a binding and our secret at its provider, which is kept sealed.
 type SeedBinding struct {
 	identity.Binding
@@ -68,7 +75,7 @@ func (s *Server) seed(ctx context.Context, seed *Seed) error {
 		return nil
 	}
 	for _, add := range []func(context.Context, *Seed) error{
-		s.seedPeople, s.seedOrganisations, s.seedProjects, s.seedClients, s.seedTokens, s.seedKeys,
+		s.seedPeople, s.seedOrganisations, s.seedProjects, s.seedClients, s.seedTokens, s.seedKeys, s.seedFactors,
 		s.seedDomains,
 	} {
 		if err := add(ctx, seed); err != nil {

@@ -22,6 +22,20 @@ func (s *Server) seedKeys(ctx context.Context, seed *Seed) error {
 	return nil
 }
 
+// seedFactors leaves whoever has a second factor with the one they have.
+func (s *Server) seedFactors(ctx context.Context, seed *Seed) error {
+	for _, factor := range seed.Factors {
+		there, err := s.config.Store.Factors(ctx, factor.PersonID)
+		if err == nil && len(there) == 0 {
+			_, _, err = s.totp.Enrol(ctx, factor.PersonID, "", factor.Secret)
+		}
+		if err != nil {
+			return fmt.Errorf("the second factor of %s: %w", factor.PersonID, err)
+		}
+	}
+	return nil
+}
+
 // bindingPurpose is what the secrets of bindings are sealed for.
 const bindingPurpose = "binding secret"
 

@@ -27,6 +27,7 @@ type Server struct {
 	granter    *grant.Granter
 	hasher     *identity.Hasher
 	doorkeeper *identity.Doorkeeper
+	totp       *identity.TOTP
 	endpoint   *endpoint.Endpoint
 	console    *console.Console
 
@@ -114,6 +115,7 @@ func (s *Server) wire() {
 	})
 	s.hasher = &identity.Hasher{}
 	s.doorkeeper = &identity.Doorkeeper{People: c.Store, Attempts: c.Store, Hasher: s.hasher, Now: c.Now}
+	s.totp = s.authenticator()
 	s.granter = &grant.Granter{Authority: s.authority, Doorkeeper: s.doorkeeper, Factors: c.Store, Now: c.Now}
 	s.console = s.furnish()
 	s.endpoint = &endpoint.Endpoint{

@@ -57,6 +57,9 @@ func devBanner(issuer string) string {
 	for _, k := range seeded.APIKeys {
 		rows = append(rows, []string{"API key", k.Key.Reveal(), "of " + k.PersonID, k.Name})
 	}
+	for _, f := range seeded.Factors {
+		rows = append(rows, []string{"authenticator", f.Secret.Reveal(), "of " + f.PersonID, "one-time codes"})
+	}
 	for _, c := range seeded.Clients {
 		kind := "public"
 		if !c.Public() {

@@ -91,6 +91,7 @@ func Dev(issuer string) *server.Seed {
 		{Key: secret.New(JohnKey), PersonID: johnID, Name: "Development key"},
 		{Key: secret.New(AdaKey), PersonID: adaID, Name: "Development key", IssuedBy: johnID},
 	}
+	seed.Factors = []server.SeedFactor{{PersonID: adaID, Secret: secret.New(AdaTOTP)}}
 	return seed
 }
 
