@@ -35,6 +35,11 @@ type Failure struct {
 	Hint    string `json:"hint,omitempty"` // what to do next
 }
 
+// Fail is a failure of the program's own, exit 1, whose words stand under its code in Words.Messages.
+func Fail(code string) error {
+	return &Failure{Exit: ExitFailed, Code: code, Message: code}
+}
+
 // UsageError says that the command line is wrong: an unknown flag, an empty value, a missing argument. Nothing was done.
 type UsageError struct{ Err error }
 

@@ -8,13 +8,16 @@
 package authcmd
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/doorward/doorward/cred"
+	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/session"
 	"github.com/doorward/doorward/terminal"
 )
@@ -142,6 +145,26 @@ func (p *Program) File(variable string, below ...string) (string, error) {
 	return filepath.Join(append([]string{home}, below...)...), err
 }
 
+// ConfigFile is the path that the variable names, else the one below the person's configuration folder: $XDG_CONFIG_HOME or
+// ~/.config, ~/Library/Application Support on macOS, %APPDATA% on Windows.
+func (p *Program) ConfigFile(variable string, below ...string) (string, error) {
+	if path := p.Env(variable); path != "" {
+		return path, nil
+	}
+	folder, err := os.UserConfigDir()
+	return filepath.Join(append([]string{folder}, below...)...), err
+}
+
+// Server is the address that the variable names, else the usual one, without a slash at its end. One to which nothing may
+// be sent, such as plain http to another machine, is an error that names the variable.
+func (p *Program) Server(variable, usual string) (string, error) {
+	address := strings.TrimRight(cmp.Or(p.Env(variable), usual), "/")
+	if err := oauth.CheckAddress(address); err != nil {
+		return "", fmt.Errorf("%s: %w", variable, err)
+	}
+	return address, nil
+}
+
 // Once is for cred.File.Warn: a file says each time it is read what the person wants to hear once.
 func (p *Program) Once() func(text string) {
 	var said string
@@ -153,6 +176,7 @@ func (p *Program) Once() func(text string) {
 	}
 }
 
+// now is the clock of everything that is said about time.
 // now is the clock of everything that is said about time.
 func (p *Program) now() time.Time {
 	if p.Now == nil {

@@ -94,8 +94,11 @@ func (w *Words) fill() {
 	}
 }
 
-// failureText is an error in two lines: what happened, and what to do.
+// failureText is an error in two lines: what happened, and what to do. One without a message was said already.
 func failureText(f Failure) string {
+	if f.Message == "" {
+		return ""
+	}
 	text := "Error: " + f.Message
 	if f.Hint != "" {
 		text += "\n" + f.Hint

@@ -36,6 +36,7 @@ func Click(root *cobra.Command) {
 	root.PersistentFlags().Bool("help", false, "Show this message and exit.")
 	if root.Version != "" {
 		root.Flags().Bool("version", false, "Show the version and exit.")
+		root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	}
 	inOrder(root)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {

@@ -110,7 +110,7 @@ Commands:
   completion  Generate the autocompletion script for the specified shell
   user
 `},
-		"the version": {[]string{"--version"}, "acme version 1\n"},
+		"the version": {[]string{"--version"}, "acme 1\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

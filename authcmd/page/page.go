@@ -21,16 +21,25 @@ import (
 //
 //	Examples:
 //	  product auth login
+//
+//	Options:
+//	  account  Name of the account
+//
+// Options are the texts of the flags that are given to Command, in the order of the page.
 type Pages struct{ Files fs.FS }
 
+// Texts are the flags of a command that take a text, by name: where it goes. What stands there is the default.
+type Texts map[string]*string
+
 // Command makes the command of a page: without arguments, and with run behind it; nil: a group of commands. A page that is
-// not there is a mistake of the program's author and ends it.
-func (p Pages) Command(name string, run func(ctx context.Context) error) *cobra.Command {
-	text, err := fs.ReadFile(p.Files, "help/"+name+".txt")
+// not there, or one without an option that is given, is a mistake of the program's author and ends it.
+func (p Pages) Command(name string, run func(ctx context.Context) error, texts ...Texts) *cobra.Command {
+	file, err := fs.ReadFile(p.Files, "help/"+name+".txt")
 	if err != nil {
 		panic("page: " + err.Error())
 	}
-	use, rest, _ := strings.Cut(strings.TrimRight(string(text), "\n"), "\n")
+	text, options, _ := strings.Cut(string(file), "\nOptions:\n")
+	use, rest, _ := strings.Cut(strings.TrimRight(text, "\n"), "\n")
 	short, rest, _ := strings.Cut(rest, "\n")
 	long, examples, _ := strings.Cut(rest, "\nExamples:\n")
 	cmd := &cobra.Command{Use: use, Short: short, Long: strings.TrimSpace(long), Example: examples}
@@ -38,7 +47,41 @@ func (p Pages) Command(name string, run func(ctx context.Context) error) *cobra.
 		cmd.Args = none
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) }
 	}
+	for _, flags := range texts {
+		flags.add(cmd, options)
+	}
 	return cmd
+}
+
+// add adds the flags that the page has a line for.
+func (t Texts) add(cmd *cobra.Command, options string) {
+	added := 0
+	for line := range strings.Lines(options) {
+		name, usage, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if value := t[name]; value != nil {
+			cmd.Flags().StringVar(value, name, *value, strings.TrimSpace(usage))
+			added++
+		}
+	}
+	if added != len(t) {
+		panic("page: " + cmd.Name() + " has an option without a line on its page")
+	}
+}
+
+// Failures are the messages of a program's own failures and of the standard ones, for authcmd.Words.Messages: the file
+// help/failures.txt, in which each line holds a code, the message, and what to do, with colons between them.
+func (p Pages) Failures() map[string]authcmd.Failure {
+	file, err := fs.ReadFile(p.Files, "help/failures.txt")
+	if err != nil {
+		panic("page: " + err.Error())
+	}
+	failures := make(map[string]authcmd.Failure)
+	for line := range strings.Lines(string(file)) {
+		code, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		message, hint, _ := strings.Cut(text, ": ")
+		failures[code] = authcmd.Failure{Exit: authcmd.ExitFailed, Code: code, Message: message, Hint: hint}
+	}
+	return failures
 }
 
 func none(_ *cobra.Command, args []string) error {

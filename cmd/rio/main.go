@@ -1,0 +1,168 @@
+// Command rio is the login of the rio CLI, out of Doorward's toolkit: its commands, flags, file and sentences.
+package main
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/authcmd/ask"
+	"github.com/doorward/doorward/authcmd/page"
+	"github.com/doorward/doorward/cred"
+	"github.com/doorward/doorward/cred/flat"
+	"github.com/doorward/doorward/flow"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/oauth/client"
+	"github.com/doorward/doorward/oauth/client/contract"
+	"github.com/doorward/doorward/session"
+	"github.com/doorward/doorward/terminal"
+)
+
+// What can be set at build time: -ldflags "-X main.server=https://api.example -X main.version=1.2.3".
+var (
+	server  = "http://localhost:3667"
+	version = "dev"
+)
+
+//go:embed help
+var help embed.FS
+
+func main() {
+	term := &terminal.Terminal{Screen: os.Stdout} // what this program says to the person is its output
+	c := &cli{Program: &authcmd.Program{Terminal: term, Words: words()}, ask: ask.Asker{Terminal: term}, level: "0"}
+	os.Exit(c.Main(context.Background(), c.root(), os.Args[1:]))
+}
+
+// cli is the program.
+type cli struct {
+	*authcmd.Program
+	api    api
+	client *client.Client
+	ask    ask.Asker
+
+	// What was typed; given is the password.
+	email, given, organization, project, authToken, level string
+}
+
+func (c *cli) root() *cobra.Command {
+	pages := page.Pages{Files: help}
+	root, auth := pages.Command("rio", nil), pages.Command("auth", nil)
+	login := pages.Command("login", c.login, page.Texts{
+		"email": &c.email, "password": &c.given, "organization": &c.organization, "project": &c.project, "auth-token": &c.authToken,
+	})
+	refresh := pages.Command("refresh-token", c.refresh, page.Texts{"password": &c.given})
+	token := pages.Command("token", c.token, page.Texts{"email": &c.email, "password": &c.given, "level": &c.level})
+	c.ask.AddFlags(login.Flags(), "Make login interactive", "Make login non-interactive")
+	c.ask.AddFlags(refresh.Flags(), "Make login interactive", "Make login non-interactive")
+	auth.PersistentPreRunE = func(*cobra.Command, []string) error { return c.open() }
+	logout := func(ctx context.Context) error { return c.Logout(ctx, true) }
+	auth.AddCommand(login, pages.Command("logout", logout), refresh, pages.Command("status", c.status), token)
+	root.AddCommand(auth)
+	root.Version = version
+	c.AddPlain(root.PersistentFlags())
+	page.Click(root)
+	return root
+}
+
+// open binds the session to the server and the file that the environment names.
+func (c *cli) open() error {
+	base, err := c.Server("RIO_SERVER", server)
+	if err != nil {
+		return err
+	}
+	path, err := c.ConfigFile("RIO_CONFIG", "rio-cli", "config.json")
+	if err != nil {
+		return err
+	}
+	machine, _ := os.Hostname() // a machine without a name has none on the page
+	c.client = &client.Client{Issuer: base, ID: "rio-cli", Machine: machine}
+	c.api = api{contract.Server{Base: base}}
+	c.Identify, c.Revoke = c.api.identify, c.api.revoke
+	shape := flat.Codec{
+		Key: cred.Key{Issuer: base, Client: c.client.ID}, Account: "email_id", Token: "auth_token", Given: "auth_token_given",
+		Extra: []string{"organization_id", "organization_name", "organization_short_id", "project_id", "project_name"},
+	}
+	c.Session = &session.Session{
+		Store: &cred.File{Path: path, Codec: shape, Exposed: cred.WarnOnly, Warn: c.Once()}, Key: shape.Key, Refresher: c.api,
+	}
+	return nil
+}
+
+// words are the sentences of the product's page.
+func words() authcmd.Words {
+	return authcmd.Words{
+		Name: "rio", SimpleExits: true, Messages: page.Pages{Files: help}.Failures(),
+		Code: func(prompt flow.Prompt) string {
+			return "To log in, open this URL in any browser: " + prompt.URI + "\nThere, enter the code: " + prompt.UserCode + "\n"
+		},
+		LoggedIn: func(who cred.Credential, _ time.Time) string {
+			text := "Logged in successfully!\n"
+			for _, place := range []string{"organization", "project"} {
+				if name := who.Extra[place+"_name"]; name != "" {
+					text += strings.ToUpper(place[:1]) + place[1:] + ": " + name + "\n"
+				}
+			}
+			return strings.TrimSpace(text)
+		},
+		Status:    func(cred.Credential, time.Time) string { return "You are logged in\n" },
+		LoggedOut: "Logged out successfully!", NothingToLogout: "You are not logged in, nothing to do",
+	}
+}
+
+// over reports whether the token is good no more.
+func over(err error) bool {
+	return errors.Is(err, session.ErrExpired) || errors.Is(err, oauth.InvalidToken)
+}
+
+// status asks the server.
+func (c *cli) status(ctx context.Context) error {
+	err := c.Status(ctx)
+	if over(err) || errors.Is(err, session.ErrLoginRequired) {
+		return errors.Join(c.Terminal.Result("You are logged out\n"), &authcmd.Failure{Exit: authcmd.ExitFailed})
+	}
+	return err
+}
+
+// refresh renews a token that lives, and logs in again with the password where it does not.
+func (c *cli) refresh(ctx context.Context) error {
+	old, err := c.Stored(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err = c.Session.Refresh(ctx); over(err) {
+		var again flow.Flow
+		if again, err = c.byPassword(ctx, old, old.Account, "med"); err == nil {
+			_, err = c.LogIn(ctx, again)
+		}
+	}
+	if err == nil {
+		c.Terminal.Say("Token refreshed successfully!")
+	}
+	return err
+}
+
+// token prints a new token and nothing else; what is asked goes to standard error.
+func (c *cli) token(ctx context.Context) error {
+	c.Terminal.Screen = c.Terminal.Errors()
+	level, known := map[string]string{"0": "low", "1": "med", "2": "high"}[c.level]
+	if !known {
+		return authcmd.Usagef("--level is 0 (low, 24 hours), 1 (medium, 7 days) or 2 (high, 30 days)")
+	}
+	old, _ := c.Stored(ctx) // without one that can be read, the address is asked for
+	way, err := c.byPassword(ctx, cred.Credential{}, cmp.Or(c.email, old.Account), level)
+	if err != nil {
+		return err
+	}
+	made, err := way.Login(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return c.Terminal.Result(made.Access.Reveal() + "\n")
+}
