@@ -25,9 +25,13 @@ func TestPace_SEC073(t *testing.T) {
 			{0, true, 5 * time.Second}, {time.Second, false, 10 * time.Second}, {7 * time.Second, true, 10 * time.Second},
 		},
 		"for good": {
-			{0, true, 5 * time.Second}, {time.Second, false, 10 * time.Second}, {10 * time.Second, true, 10 * time.Second},
-			{5 * time.Second, false, 15 * time.Second}, {15 * time.Second, true, 15 * time.Second},
-			{9 * time.Minute, true, 15 * time.Second}, {10 * time.Second, false, 20 * time.Second},
+			{0, true, 5 * time.Second},
+			{time.Second, false, 10 * time.Second},
+			{10 * time.Second, true, 10 * time.Second},
+			{5 * time.Second, false, 15 * time.Second},
+			{15 * time.Second, true, 15 * time.Second},
+			{9 * time.Minute, true, 15 * time.Second},
+			{10 * time.Second, false, 20 * time.Second},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

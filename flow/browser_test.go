@@ -217,8 +217,12 @@ func TestForeignOrigin(t *testing.T) {
 	p := newProvider(t)
 	_, _, err := login(t, Browser{Client: p.client()}, func(v visit) {
 		for _, header := range [][2]string{
-			{"Origin", "https://evil.example"}, {"Origin", "null"}, {"Sec-Fetch-Mode", "no-cors"}, {"Sec-Fetch-Mode", "cors"},
-			{"Sec-Fetch-Dest", "image"}, {"Sec-Fetch-Dest", "iframe"},
+			{"Origin", "https://evil.example"},
+			{"Origin", "null"},
+			{"Sec-Fetch-Mode", "no-cors"},
+			{"Sec-Fetch-Mode", "cors"},
+			{"Sec-Fetch-Dest", "image"},
+			{"Sec-Fetch-Dest", "iframe"},
 		} {
 			resp, _ := browse(t, "GET", v.good(), func(r *http.Request) { r.Header.Set(header[0], header[1]) })
 			if resp.StatusCode != http.StatusForbidden || resp.Header.Get("Access-Control-Allow-Origin") != "" {

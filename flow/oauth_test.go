@@ -124,10 +124,16 @@ func TestDirectFlows(t *testing.T) {
 		form url.Values // what must be in the request
 		err  error
 	}{
-		{"password", func(c *client.Client) Flow { return Password{Client: c, Username: "johndoe"} }, " pass word ", cred.KindOAuth,
-			url.Values{"grant_type": {"password"}, "username": {"johndoe"}, "password": {" pass word "}}, nil},
-		{"API key", func(c *client.Client) Flow { return APIKey{Client: c} }, " ABCDEFG1234567\n", cred.KindAPIKey,
-			url.Values{"grant_type": {string(oauth.GrantAPIKey)}, "api_key": {"ABCDEFG1234567"}}, nil},
+		{
+			"password", func(c *client.Client) Flow { return Password{Client: c, Username: "johndoe"} }, " pass word ", cred.KindOAuth,
+			url.Values{"grant_type": {"password"}, "username": {"johndoe"}, "password": {" pass word "}},
+			nil,
+		},
+		{
+			"API key", func(c *client.Client) Flow { return APIKey{Client: c} }, " ABCDEFG1234567\n", cred.KindAPIKey,
+			url.Values{"grant_type": {string(oauth.GrantAPIKey)}, "api_key": {"ABCDEFG1234567"}},
+			nil,
+		},
 		{"API key of two lines", func(c *client.Client) Flow { return APIKey{Client: c} }, "ABC\r\nX: 1", "", nil, ErrBadSecret},
 		{"empty API key", func(c *client.Client) Flow { return APIKey{Client: c} }, " ", "", nil, ErrBadSecret},
 		{"checked token", func(c *client.Client) Flow { return Static{Client: c} }, "your-token-here", cred.KindStatic, nil, nil},

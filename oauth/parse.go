@@ -137,7 +137,7 @@ func ParseError(data []byte) *Error {
 		Message     text `json:"message"` // where servers of other habits put the sentence
 		URI         text `json:"error_uri"`
 	}
-	if Decode(data, &wire) != nil || wire.Code == "" {
+	if Decode(data, &wire) != nil || wire.Code == "" { //nolint:nilerr // no OAuth error is an answer of its own
 		return nil
 	}
 	if wire.Description == "" {

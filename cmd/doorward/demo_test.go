@@ -32,12 +32,14 @@ func spoiled(t *testing.T, path string, spoil func(*http.Response, []byte) []byt
 	auth := authtest.With(t, authtest.Options{
 		Issuer: "http://localhost:" + port, Clients: seed.Base().Clients, People: []authtest.Person{{Username: "robin"}},
 	})
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: auth.Address()})
-	proxy.ErrorLog = log.New(io.Discard, "", 0) // the demo that fails leaves its requests
-	direct := proxy.Director
-	proxy.Director = func(r *http.Request) {
-		direct(r)
-		r.Header.Del("Accept-Encoding")
+	behind := &url.URL{Scheme: "http", Host: auth.Address()}
+	proxy := &httputil.ReverseProxy{
+		ErrorLog: log.New(io.Discard, "", 0), // the demo that fails leaves its requests
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(behind)
+			r.Out.Host = r.In.Host
+			r.Out.Header.Del("Accept-Encoding")
+		},
 	}
 	proxy.ModifyResponse = func(r *http.Response) error {
 		if !strings.HasPrefix(r.Request.URL.Path, path) || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {

@@ -15,8 +15,12 @@ func authorizationCodes() table[authority.Code] {
 		fields: func(c *authority.Code) []any {
 			r := &c.Request
 			return []any{
-				&c.ID, asked{r}, &r.Origin.Address, &r.Origin.Agent, &r.Origin.Machine, approval(&c.Approval), moment{&c.Expires},
-				moment{&c.Redeemed}, &c.FamilyID,
+				&c.ID,
+				asked{r},
+				&r.Origin.Address, &r.Origin.Agent, &r.Origin.Machine, approval(&c.Approval),
+				moment{&c.Expires},
+				moment{&c.Redeemed},
+				&c.FamilyID,
 			}
 		},
 	}

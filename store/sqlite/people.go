@@ -19,8 +19,14 @@ func people() table[identity.Person] {
 			"administrator, disabled, created",
 		fields: func(p *identity.Person) []any {
 			return []any{
-				&p.ID, &p.Username, canonical{p.Username}, &p.Email, canonical{p.Email}, &p.Name, &p.EmailVerified, &p.Password,
-				moment{&p.PasswordChanged}, &p.Administrator, &p.Disabled, moment{&p.Created},
+				&p.ID, &p.Username,
+				canonical{p.Username},
+				&p.Email,
+				canonical{p.Email},
+				&p.Name, &p.EmailVerified, &p.Password,
+				moment{&p.PasswordChanged},
+				&p.Administrator, &p.Disabled,
+				moment{&p.Created},
 			}
 		},
 	}

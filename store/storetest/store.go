@@ -24,7 +24,8 @@ func storeTimes(t *testing.T, s Store) {
 	f := family("f1")
 	good(t, s.AddFamily(ctx, f, authority.After{}))
 	for _, at := range []time.Time{
-		{}, time.Unix(0, 0), time.Unix(-1, 999_999_999), Now().Add(999), Now().In(zone),
+		{},
+		time.Unix(0, 0), time.Unix(-1, 999_999_999), Now().Add(999), Now().In(zone),
 		time.Date(1815, 12, 10, 0, 0, 0, 1000, zone), time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC),
 	} {
 		want := at.UTC().Truncate(time.Microsecond)
