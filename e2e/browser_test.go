@@ -177,15 +177,19 @@ func TestBrowser_ForeignPageAtCallback_SEC246(t *testing.T) {
 	guess := callback + "?code=attackers-code&state=guess"
 
 	p := newProfile(t, s.Issue)
-	evil := foreign(t, "127.0.0.1", fmt.Sprintf(`<h1>Evil</h1><img src="%[1]s&by=img"><iframe src="%[1]s&by=frame"></iframe><iframe name=posted></iframe>
-		<form method=post action="%[1]s&by=post" target=posted></form><script>
-		const ways = [...document.querySelectorAll("img, iframe")].map(e => new Promise(done => e.onload = e.onerror = done));
+	evil := foreign(t, "127.0.0.1", fmt.Sprintf(`<h1>Evil</h1><iframe name=posted></iframe><form method=post action="%[1]s&by=post" target=posted></form><script>
+		const bring = tag => new Promise(done => {
+			const e = document.body.appendChild(document.createElement(tag));
+			e.onload = e.onerror = done;
+			e.src = "%[1]s&by=" + tag;
+		});
+		const posted = new Promise(done => document.querySelector("iframe").onload = done);
 		document.forms[0].submit();
-		ways.push(fetch("%[1]s&by=fetch", {mode: "no-cors"}), fetch("%[1]s&by=cors"));
-		Promise.allSettled(ways).then(() => document.querySelector("h1").textContent = "Evil failed");
+		Promise.allSettled([bring("img"), bring("iframe"), posted, fetch("%[1]s&by=fetch", {mode: "no-cors"}), fetch("%[1]s&by=cors")])
+			.then(() => document.querySelector("h1").textContent = "Evil failed");
 		</script>`, known))
 	tab := p.tab("").open(evil).sees("Evil failed")
-	for _, way := range []string{"img", "frame", "post", "fetch", "cors"} {
+	for _, way := range []string{"img", "iframe", "post", "fetch", "cors"} {
 		if !tab.asked(known + "&by=" + way) {
 			t.Errorf("the stranger's page did not try %s", way)
 		}
@@ -530,21 +534,32 @@ type pendingLogin struct {
 func (s *server) begin(t *testing.T, client, machine string, forwarded ...string) (b pendingLogin) {
 	t.Helper()
 	form := url.Values{"client_id": {client}, "machine": {machine}}
-	request, err := http.NewRequestWithContext(t.Context(), "POST", s.Issue+"/device_authorization", strings.NewReader(form.Encode()))
+	answer := s.posts(t, "/device_authorization", strings.Join(forwarded, ", "), form)
+	if err := json.Unmarshal(answer, &b); err != nil || b.Complete == "" {
+		t.Fatalf("device authorization: %s %v", answer, err)
+	}
+	return b
+}
+
+// posts sends a form as a program would, and returns the answer, which has to be good.
+func (s *server) posts(t *testing.T, path, forwarded string, form url.Values) []byte {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), "POST", s.Issue+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if len(forwarded) > 0 {
-		request.Header["X-Forwarded-For"] = forwarded
+	if forwarded != "" {
+		request.Header.Set("X-Forwarded-For", forwarded)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	if err := json.NewDecoder(response.Body).Decode(&b); err != nil || b.Complete == "" {
-		t.Fatalf("device authorization: %s %v", response.Status, err)
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s answers %s: %s %v", path, response.Status, text, err)
 	}
-	return b
+	return text
 }
