@@ -195,6 +195,9 @@ var ports atomic.Int64
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	ports.CompareAndSwap(0, int64(os.Getpid())*64)
+	// A program that is just being started has every socket of this one until it runs: the port would still be taken.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for range 1000 {
 		address := net.JoinHostPort("127.0.0.1", strconv.FormatInt(10_000+ports.Add(1)%20_000, 10))
 		if listener, err := net.Listen("tcp", address); err == nil {
