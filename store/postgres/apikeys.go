@@ -15,8 +15,13 @@ func apiKeys() table[authority.APIKey] {
 		often:   1,
 		fields: func(k *authority.APIKey) []any {
 			return []any{
-				&k.ID, &k.PersonID, &k.Name, digest{&k.Hash}, &k.Hint, list(&k.Scope), &k.IssuedBy, moment{&k.Created},
-				moment{&k.Expires}, moment{&k.Revoked}, moment{&k.LastUsed},
+				&k.ID, &k.PersonID, &k.Name,
+				digest{&k.Hash},
+				&k.Hint, list(&k.Scope), &k.IssuedBy,
+				moment{&k.Created},
+				moment{&k.Expires},
+				moment{&k.Revoked},
+				moment{&k.LastUsed},
 			}
 		},
 	}

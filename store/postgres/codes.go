@@ -16,8 +16,12 @@ func authorizationCodes() table[authority.Code] {
 		fields: func(c *authority.Code) []any {
 			r := &c.Request
 			return []any{
-				&c.ID, asked{r}, &r.Origin.Address, &r.Origin.Agent, &r.Origin.Machine, approval(&c.Approval), moment{&c.Expires},
-				moment{&c.Redeemed}, &c.FamilyID,
+				&c.ID,
+				asked{r},
+				&r.Origin.Address, &r.Origin.Agent, &r.Origin.Machine, approval(&c.Approval),
+				moment{&c.Expires},
+				moment{&c.Redeemed},
+				&c.FamilyID,
 			}
 		},
 	}
@@ -29,12 +33,12 @@ type asked struct {
 	request *authority.AuthorizationRequest
 }
 
-// value also cuts the request's time, as a moment does.
-func (a asked) value() (any, error) {
+// text also cuts the request's time, as a moment does.
+func (a asked) text() (any, error) {
 	a.request.At = cut(a.request.At)
 	bare := *a.request
 	bare.Origin = authority.Origin{}
-	return compound{&bare, func() bool { return false }}.value()
+	return compound{&bare, func() bool { return false }}.text()
 }
 
 // ScanText leaves the origin alone, which other columns fill before or after.

@@ -20,8 +20,12 @@ func deviceRequests() table[authority.DeviceRequest] {
 		fields: func(r *authority.DeviceRequest) []any {
 			return []any{
 				&r.ID, &r.UserCode, &r.ClientID, list(&r.Scope), list(&r.Audience), (*string)(&r.Challenge), &r.Origin.Address,
-				&r.Origin.Agent, &r.Origin.Machine, &r.Binding, moment{&r.Created}, moment{&r.Expires},
-				(*string)(&r.State), approval(&r.Approval), moment{&r.Decided}, &r.FamilyID,
+				&r.Origin.Agent, &r.Origin.Machine, &r.Binding,
+				moment{&r.Created},
+				moment{&r.Expires},
+				(*string)(&r.State), approval(&r.Approval),
+				moment{&r.Decided},
+				&r.FamilyID,
 			}
 		},
 	}

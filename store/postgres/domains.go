@@ -23,7 +23,8 @@ func bindings() table[identity.Binding] {
 		fields: func(b *identity.Binding) []any {
 			return []any{
 				&b.ID, &b.DomainID, &b.Alias, &b.Name, &b.Issuer, &b.ClientID, &b.Secret, &b.Primary, &b.Disabled, &b.Creates,
-				list(&b.ACR), list(&b.AMR), moment{&b.Created},
+				list(&b.ACR), list(&b.AMR),
+				moment{&b.Created},
 			}
 		},
 	}

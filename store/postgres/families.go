@@ -18,9 +18,18 @@ func families() table[authority.Family] {
 		fields: func(f *authority.Family) []any {
 			return []any{
 				&f.ID, (*string)(&f.Kind), &f.ClientID, &f.PersonID, list(&f.Scope), list(&f.Audience), &f.Origin.Address,
-				&f.Origin.Agent, &f.Origin.Machine, &f.How, list(&f.Methods), moment{&f.AuthTime}, (*int)(&f.Level), &f.IssuedBy,
-				&f.APIKeyID, &f.Binding, &f.ACR, moment{&f.Created}, moment{&f.Ends}, moment{&f.Ended}, &f.EndReason,
-				moment{&f.LastUsed}, &f.LastAddress, &f.KeyID, &f.Salt, &f.Generation, digest{&f.Current}, digest{&f.Previous},
+				&f.Origin.Agent, &f.Origin.Machine, &f.How, list(&f.Methods),
+				moment{&f.AuthTime},
+				(*int)(&f.Level), &f.IssuedBy,
+				&f.APIKeyID, &f.Binding, &f.ACR,
+				moment{&f.Created},
+				moment{&f.Ends},
+				moment{&f.Ended},
+				&f.EndReason,
+				moment{&f.LastUsed},
+				&f.LastAddress, &f.KeyID, &f.Salt, &f.Generation,
+				digest{&f.Current},
+				digest{&f.Previous},
 				moment{&f.Rotated},
 			}
 		},

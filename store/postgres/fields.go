@@ -19,8 +19,9 @@ type (
 		to      any
 		nothing func() bool
 	}
-	// valuer is a field that makes its argument itself.
-	valuer interface{ value() (any, error) }
+	// A field that makes its argument itself, and one that makes it as JSON, which may fail.
+	valuer    interface{ value() any }
+	marshaler interface{ text() (any, error) }
 )
 
 // list is a list as JSON. Every text in it comes back as it was as long as it is UTF-8, NUL included.
@@ -32,11 +33,11 @@ func list[T any, S ~[]T](to *S) compound {
 func cut(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // value also cuts the time that was given, so that whoever saved it holds what will be read back.
-func (m moment) value() (any, error) {
+func (m moment) value() any {
 	if *m.at = cut(*m.at); m.at.IsZero() {
-		return nil, nil
+		return nil
 	}
-	return *m.at, nil
+	return *m.at
 }
 
 // ScanTimestamptz makes a time in UTC, so that times can be compared with ==.
@@ -47,7 +48,7 @@ func (m moment) ScanTimestamptz(value pgtype.Timestamptz) error {
 	return nil
 }
 
-func (d digest) value() (any, error) { return bytes.Clone(d.sum[:]), nil }
+func (d digest) value() any { return bytes.Clone(d.sum[:]) }
 
 // ScanBytes refuses what is not 32 bytes: a hash cut short would match by its beginning.
 func (d digest) ScanBytes(raw []byte) error {
@@ -58,8 +59,8 @@ func (d digest) ScanBytes(raw []byte) error {
 	return nil
 }
 
-// value is NULL where there is nothing, which spares the hot paths the JSON.
-func (c compound) value() (any, error) {
+// text is NULL where there is nothing, which spares the hot paths the JSON.
+func (c compound) text() (any, error) {
 	if c.nothing() {
 		return nil, nil
 	}
@@ -94,7 +95,9 @@ func values(fields []any) ([]any, error) {
 				made[i] = bytes.Clone(*field)
 			}
 		case valuer:
-			made[i], err = field.value()
+			made[i] = field.value()
+		case marshaler:
+			made[i], err = field.text()
 		default:
 			err = fmt.Errorf("postgres: %T is no field", field)
 		}

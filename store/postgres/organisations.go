@@ -33,13 +33,9 @@ func (s *Store) ListOrganisations(ctx context.Context, after string, limit int) 
 // is not there is ErrUnknown.
 func (s *Store) SetMember(ctx context.Context, organisationID, personID string, role identity.Role, joined time.Time) error {
 	return s.engine.Change(ctx, func(tx *engine.Tx) error {
-		at, err := moment{&joined}.value()
-		if err != nil {
-			return err
-		}
 		tx.Try(identity.ErrTaken, identity.ErrUnknown, `INSERT INTO memberships (organisation_id, person_id, role, joined) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (person_id, organisation_id) DO UPDATE SET role = excluded.role`,
-			organisationID, personID, string(role), at)
+			organisationID, personID, string(role), moment{&joined}.value())
 		return nil
 	})
 }

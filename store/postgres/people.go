@@ -19,8 +19,12 @@ func people() table[identity.Person] {
 			"administrator, disabled, created",
 		fields: func(p *identity.Person) []any {
 			return []any{
-				&p.ID, &p.Username, canonical{p.Username}, &p.Email, &p.Name, &p.EmailVerified, &p.Password,
-				moment{&p.PasswordChanged}, &p.Administrator, &p.Disabled, moment{&p.Created},
+				&p.ID, &p.Username,
+				canonical{p.Username},
+				&p.Email, &p.Name, &p.EmailVerified, &p.Password,
+				moment{&p.PasswordChanged},
+				&p.Administrator, &p.Disabled,
+				moment{&p.Created},
 			}
 		},
 	}
@@ -29,11 +33,11 @@ func people() table[identity.Person] {
 // canonical is a name as it is compared; NULL where there is none, since many may have none. It is written only.
 type canonical struct{ name string }
 
-func (c canonical) value() (any, error) {
+func (c canonical) value() any {
 	if key := identity.Canonical(c.name); key != "" {
-		return key, nil
+		return key
 	}
-	return nil, nil
+	return nil
 }
 
 // ScanText drops what was read: it follows from the name itself.
