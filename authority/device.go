@@ -36,7 +36,7 @@ type Devices struct {
 	pace     *pace
 	guesses  guesses
 	pending  *pendings
-	userCode func(length int) string
+	userCode func(alphabet string, length int) string
 	now      func() time.Time
 }
 
@@ -56,6 +56,7 @@ type DeviceAsk struct {
 	Challenge oauth.Challenge // "" : no PKCE
 	Origin    Origin
 	Binding   string // the binding that the person must sign in through; "" : any way
+	Digits    bool   // the user code may hold digits, as base32 does; else it is of letters alone
 }
 
 // DeviceBegun is a device login that has begun.
@@ -80,7 +81,11 @@ func (d *Devices) Begin(ctx context.Context, client Client, ask DeviceAsk) (Devi
 		ID: NewID(now), ClientID: client.ID, Scope: ask.Scope, Audience: ask.Audience, Challenge: ask.Challenge,
 		Origin: ask.Origin, Binding: ask.Binding, Created: now, Expires: now.Add(deviceLife), State: DevicePending,
 	}
-	if err := d.add(ctx, &request); err != nil {
+	alphabet := userCodeAlphabet
+	if ask.Digits {
+		alphabet += userCodeDigits
+	}
+	if err := d.add(ctx, &request, alphabet); err != nil {
 		return DeviceBegun{}, err
 	}
 	code := deviceCode{
@@ -92,10 +97,10 @@ func (d *Devices) Begin(ctx context.Context, client Client, ask DeviceAsk) (Devi
 }
 
 // add stores the request under a user code that no live request has: the store holds them apart (SEC-107).
-func (d *Devices) add(ctx context.Context, request *DeviceRequest) error {
+func (d *Devices) add(ctx context.Context, request *DeviceRequest, alphabet string) error {
 	length := d.guesses.length(windowOf(request.Created))
 	for range codeTries {
-		request.UserCode = d.userCode(length)
+		request.UserCode = d.userCode(alphabet, length)
 		if err := d.store.AddDeviceRequest(ctx, *request); !errors.Is(err, ErrTaken) {
 			return err
 		}

@@ -3,9 +3,12 @@ package authority
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/doorward/doorward/oauth"
 )
 
 var ada = Guesser{PersonID: "usr_ada", Address: "192.0.2.9"}
@@ -253,6 +256,35 @@ func TestLookupStoreDown(t *testing.T) {
 	begun, _ := b.begin(t)
 	b.store.fail(ErrUnavailable)
 	if err := lookUp(t, b.Authority, begun.UserCode, ada); !errors.Is(err, ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+// TestLookupDigits_PLX20: codes of both kinds are found as they are typed, and only those that were asked for have digits.
+func TestLookupDigits_PLX20(t *testing.T) {
+	t.Parallel()
+	b := newDeviceBench(t)
+	made := b.Devices.userCode
+	b.Devices.userCode = func(alphabet string, length int) string {
+		if strings.Contains(alphabet, "7") {
+			return "BY347BBB"
+		}
+		return made(alphabet, length)
+	}
+	begun, id := b.beginFor(t, b.client, DeviceAsk{Scope: oauth.Scope{"openid"}, Digits: true})
+	if begun.UserCode != "BY34-7BBB" {
+		t.Errorf("with digits: %s", begun.UserCode)
+	}
+	for _, typed := range []string{"BY34-7BBB", "by347bbb", "by34 7888"} {
+		if request, err := b.Devices.Lookup(t.Context(), typed, ada); err != nil || request.ID != id {
+			t.Errorf("%q: %v", typed, err)
+		}
+	}
+	plain, _ := b.begin(t)
+	if strings.ContainsAny(plain.UserCode, userCodeDigits) {
+		t.Errorf("without digits: %s", plain.UserCode)
+	}
+	if err := lookUp(t, b.Authority, plain.UserCode, ada); err != nil {
 		t.Error(err)
 	}
 }

@@ -802,7 +802,7 @@ func TestDeviceUserCodeTaken_SEC107(t *testing.T) {
 	t.Parallel()
 	b := newDeviceBench(t)
 	forced := []string{"BBBBBBBB", "BBBBBBBB", "BBBBBBBB", "CCCCCCCC"}
-	b.Devices.userCode = func(int) string {
+	b.Devices.userCode = func(string, int) string {
 		code := forced[0]
 		if len(forced) > 1 {
 			forced = forced[1:]

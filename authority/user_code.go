@@ -10,25 +10,29 @@ import (
 
 // A user code is 8 letters of the 20 of RFC 8628 section 6.1: no vowels, so no words, and no digits. That is 34.5 bits;
 // where many codes are guessed at, new ones have up to 10 letters (see guesses).
+//
+// Wires whose clients expect base32 (RFC 4648 section 6) get digits too. Of base32 the vowels are left out here as well, and
+// with them 2, 5 and 6: people take those for Z, S and G, and what is typed must mean one code, of whichever kind it is.
 const (
 	userCodeAlphabet = "BCDFGHJKLMNPQRSTVWXZ"
+	userCodeDigits   = "Y347" // beside the letters, in codes with digits
 	userCodeLength   = 8
 	maxUserCode      = 10
 	// maxTyped is how many bytes of what somebody typed are looked at.
 	maxTyped = 128
 )
 
-// newUserCode makes a code of length letters, normalised.
-func newUserCode(length int) string {
-	// Bytes from fair on are thrown away: 256 is no multiple of 20, and every letter must be as likely as any other.
-	const fair = 256 / len(userCodeAlphabet) * len(userCodeAlphabet)
+// newUserCode makes a code of length letters out of the alphabet, normalised.
+func newUserCode(alphabet string, length int) string {
+	// Bytes from fair on are thrown away: 256 is no multiple of 20 or 24, and every letter must be as likely as any other.
+	fair := 256 / len(alphabet) * len(alphabet)
 	code := make([]byte, 0, maxUserCode)
 	var raw [16]byte
 	for len(code) < length {
 		_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
 		for _, b := range raw {
 			if int(b) < fair && len(code) < length {
-				code = append(code, userCodeAlphabet[int(b)%len(userCodeAlphabet)])
+				code = append(code, alphabet[int(b)%len(alphabet)])
 			}
 		}
 	}
@@ -41,7 +45,7 @@ func FormatUserCode(code string) string {
 	return code[:half] + "-" + code[half:]
 }
 
-// NormalizeUserCode returns the user code that somebody means who typed text: in any case, with spaces, dashes and full
+// NormalizeUserCode returns the user code, with digits or without, that somebody means who typed text: in any case, with spaces, dashes and full
 // stops of any kind, in full-width letters, with a letter of another script or a digit that looks like one of ours and
 // like no other. "" stands for what cannot be a user code.
 func NormalizeUserCode(text string) string {
@@ -88,9 +92,10 @@ func userCodeLetter(r rune) byte {
 	if alike, ok := lookAlikes[r]; ok {
 		r = alike
 	}
-	for i := range len(userCodeAlphabet) {
-		if rune(userCodeAlphabet[i]) == r {
-			return userCodeAlphabet[i]
+	const alphabet = userCodeAlphabet + userCodeDigits
+	for i := range len(alphabet) {
+		if rune(alphabet[i]) == r {
+			return alphabet[i]
 		}
 	}
 	return 0
@@ -100,8 +105,8 @@ func userCodeLetter(r rune) byte {
 // Greek keyboard. 0 (D, Q), 1 (J, L, T) and the vowels stand for none.
 var lookAlikes = map[rune]rune{
 	'2': 'Z', '5': 'S', '6': 'G', '8': 'B', '\u212a': 'K',
-	'В': 'B', 'С': 'C', 'Н': 'H', 'К': 'K', 'М': 'M', 'Р': 'P', 'Т': 'T', 'Х': 'X', 'Ѕ': 'S', 'Ј': 'J',
-	'Β': 'B', 'Η': 'H', 'Κ': 'K', 'Μ': 'M', 'Ν': 'N', 'Ρ': 'P', 'Τ': 'T', 'Χ': 'X', 'Ζ': 'Z',
+	'В': 'B', 'С': 'C', 'Н': 'H', 'К': 'K', 'М': 'M', 'Р': 'P', 'Т': 'T', 'Х': 'X', 'Ѕ': 'S', 'Ј': 'J', 'У': 'Y', 'З': '3',
+	'Β': 'B', 'Η': 'H', 'Κ': 'K', 'Μ': 'M', 'Ν': 'N', 'Ρ': 'P', 'Τ': 'T', 'Χ': 'X', 'Ζ': 'Z', 'Υ': 'Y',
 }
 
 const (

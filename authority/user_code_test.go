@@ -16,6 +16,7 @@ func TestUserCodeTyped_SEC072(t *testing.T) {
 		"ＷＤＪＢ－ＭＪＨＴ": "WDJBMJHT", "ｗｄｊｂ　ｍｊｈｔ": "WDJBMJHT", "wdjbーmjht": "WDJBMJHT",
 		"WDJВ-МJНТ": "WDJBMJHT", // В, М, Н, Т of a Cyrillic keyboard
 		"кррх-ссмм": "KPPXCCMM", "ΒΗΚΜ-ΝΡΤΧ": "BHKMNPTX", "wdj8-mjht": "WDJBMJHT", "5256-bbbb": "SZSGBBBB", "８８８８-８８８８": "BBBBBBBB",
+		"y347-7y4з": "Y3477Y43", "Y3-47-WD-2G": "Y347WDZG", // with digits: 2, 5 and 6 are Z, S and G in those too
 		"\u212aKKK-KKKK": "KKKKKKKK", "BCDFGHJKL": "BCDFGHJKL", "BCDFG-HJKLM": "BCDFGHJKLM",
 		// Not a code: a vowel, an ambiguous digit, other characters, another length, no text at all.
 		"WDJA-MJHT": "", "WDJ0-MJHT": "", "WDJ1-MJHT": "", "WDJB/MJHT": "", "WDJB-MJH": "", "BCDFG-HJKLMN": "", "": "", "-": "",
@@ -29,10 +30,26 @@ func TestUserCodeTyped_SEC072(t *testing.T) {
 
 func TestUserCodeMade(t *testing.T) {
 	t.Parallel()
+	for name, alphabet := range map[string]string{"letters": userCodeAlphabet, "PLX-20 digits": userCodeAlphabet + userCodeDigits} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spread(t, alphabet)
+		})
+	}
+	for code, want := range map[string]string{"WDJBMJHT": "WDJB-MJHT", "WDJBMJHTB": "WDJBM-JHTB", "WDJBMJHTBB": "WDJBM-JHTBB"} {
+		if got := FormatUserCode(code); got != want {
+			t.Errorf("%s is written %s", code, got)
+		}
+	}
+}
+
+// spread makes many codes: every one comes back from what a person types, and no letter is likelier than another.
+func spread(t *testing.T, alphabet string) {
+	t.Helper()
 	var letters [256]int
 	const many = 100_000
 	for range many {
-		code := newUserCode(userCodeLength)
+		code := newUserCode(alphabet, userCodeLength)
 		if len(code) != 8 || NormalizeUserCode(FormatUserCode(code)) != code || NormalizeUserCode(strings.ToLower(code)) != code {
 			t.Fatalf("the code %q does not come back", code)
 		}
@@ -40,15 +57,14 @@ func TestUserCodeMade(t *testing.T) {
 			letters[code[i]]++
 		}
 	}
-	for _, letter := range userCodeAlphabet {
-		// 40,000 of each are expected, with a deviation of 195; bytes taken modulo 20 would make four letters 37,500.
-		if n := letters[letter]; n < 38_500 || n > 41_500 {
-			t.Errorf("%c occurs %d times", letter, n)
+	expected := many * userCodeLength / len(alphabet)
+	for _, letter := range alphabet {
+		// 40,000 of each of 20 are expected, with a deviation of 195; bytes taken modulo 20 would make four letters 37,500.
+		if n := letters[letter]; n < expected-1_500 || n > expected+1_500 {
+			t.Errorf("%c occurs %d times of %d", letter, n, expected)
 		}
-	}
-	for code, want := range map[string]string{"WDJBMJHT": "WDJB-MJHT", "WDJBMJHTB": "WDJBM-JHTB", "WDJBMJHTBB": "WDJBM-JHTBB"} {
-		if got := FormatUserCode(code); got != want {
-			t.Errorf("%s is written %s", code, got)
+		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", letter) {
+			t.Errorf("%c is not in base32", letter)
 		}
 	}
 }
@@ -107,7 +123,7 @@ func TestUserCodeLengthens(t *testing.T) {
 }
 
 func FuzzNormalizeUserCode(f *testing.F) {
-	for _, seed := range []string{"WDJB-MJHT", "ｗｄｊｂ　ｍｊｈｔ", "8888 8888", "\xff", "ＷＤＪＡ"} {
+	for _, seed := range []string{"WDJB-MJHT", "ｗｄｊｂ　ｍｊｈｔ", "8888 8888", "\xff", "ＷＤＪＡ", "Y347 з256"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
@@ -115,7 +131,7 @@ func FuzzNormalizeUserCode(f *testing.F) {
 		if code == "" {
 			return
 		}
-		if len(code) < userCodeLength || len(code) > maxUserCode || strings.Trim(code, userCodeAlphabet) != "" {
+		if len(code) < userCodeLength || len(code) > maxUserCode || strings.Trim(code, userCodeAlphabet+userCodeDigits) != "" {
 			t.Errorf("%q means %q", typed, code)
 		}
 		if NormalizeUserCode(code) != code || NormalizeUserCode(FormatUserCode(code)) != code {
