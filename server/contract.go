@@ -25,6 +25,7 @@ type Rooms struct {
 	Organisations identity.Organisations
 	Projects      identity.Projects
 	Factors       identity.Factors
+	Domains       identity.Domains
 	Endpoints     map[string]http.Handler // of OAuth, by their paths: a contract may serve one at a second address
 	Address       func(*http.Request) string
 	Now           func() time.Time

@@ -6,13 +6,14 @@ import (
 	"net/http"
 
 	"github.com/doorward/doorward/compat/pipeops"
+	"github.com/doorward/doorward/compat/plexsphere"
 	"github.com/doorward/doorward/compat/rio"
 	"github.com/doorward/doorward/endpoint"
 	"github.com/doorward/doorward/server"
 )
 
 // All returns every contract.
-func All() []server.Contract { return []server.Contract{ofPipeops, ofRio} }
+func All() []server.Contract { return []server.Contract{ofPipeops, ofRio, ofPlexsphere} }
 
 func ofPipeops(rooms server.Rooms) (machines, entries map[string]http.Handler) {
 	contract := &pipeops.Contract{
@@ -26,6 +27,14 @@ func ofRio(rooms server.Rooms) (machines, entries map[string]http.Handler) {
 	contract := &rio.Contract{
 		Issuer: rooms.Issuer, Authority: rooms.Authority, Doorkeeper: rooms.Doorkeeper, Factors: rooms.Factors, People: rooms.People,
 		Organisations: rooms.Organisations, Projects: rooms.Projects, Address: rooms.Address, Log: rooms.Log,
+	}
+	return contract.Routes(), nil
+}
+
+func ofPlexsphere(rooms server.Rooms) (machines, entries map[string]http.Handler) {
+	contract := &plexsphere.Contract{
+		Issuer: rooms.Issuer, Authority: rooms.Authority, Granter: rooms.Granter, People: rooms.People, Domains: rooms.Domains,
+		Address: rooms.Address, Now: rooms.Now, Log: rooms.Log,
 	}
 	return contract.Routes(), nil
 }

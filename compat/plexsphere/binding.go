@@ -1,0 +1,82 @@
+package plexsphere
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/doorward/doorward/compat/body"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/oauth"
+)
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// The refusals of a binding. One that is of another Domain and one that nobody has read alike: whoever may begin a login
+// learns nothing about other Domains.
+var (
+	errDomain  = refuse(http.StatusBadRequest, oauth.InvalidRequest, "domain_id must be a UUID")
+	errID      = refuse(http.StatusBadRequest, oauth.InvalidRequest, "idp_binding_id must be a UUID")
+	errBoth    = refuse(http.StatusBadRequest, oauth.InvalidRequest, "give idp_binding_id or idp_binding_alias, not both")
+	errForeign = refuse(http.StatusBadRequest, oauth.InvalidRequest, "the IdP binding is not one of this Domain")
+	errSeveral = refuse(http.StatusBadRequest, oauth.InvalidRequest,
+		"the Domain has several active IdP bindings and none of them is primary: give idp_binding_id or idp_binding_alias")
+	errNone = refuse(http.StatusNotFound, notFound, "the Domain has no such active IdP binding")
+)
+
+// binding finds the one that the login goes through: of the id, else of the alias, else the Domain's primary one, else its
+// only active one.
+func (c *Contract) binding(ctx context.Context, values body.Values) (identity.Binding, error) {
+	domain, id, alias := strings.ToLower(values["domain_id"]), strings.ToLower(values["idp_binding_id"]), values["idp_binding_alias"]
+	switch {
+	case !uuid.MatchString(domain):
+		return identity.Binding{}, errDomain
+	case id != "" && alias != "":
+		return identity.Binding{}, errBoth
+	case id != "" && !uuid.MatchString(id):
+		return identity.Binding{}, errID
+	}
+	all, err := c.Domains.Bindings(ctx, domain)
+	if err != nil && !errors.Is(err, identity.ErrUnknown) {
+		return identity.Binding{}, err
+	}
+	if id == "" && alias == "" {
+		return unnamed(all)
+	}
+	for _, b := range all {
+		if id != "" && strings.EqualFold(b.ID, id) || alias != "" && b.Alias == alias {
+			return active(b)
+		}
+	}
+	return identity.Binding{}, errForeign
+}
+
+func active(b identity.Binding) (identity.Binding, error) {
+	if b.Disabled {
+		return identity.Binding{}, errNone
+	}
+	return b, nil
+}
+
+// unnamed is the binding of a Domain where the request names none.
+func unnamed(all []identity.Binding) (identity.Binding, error) {
+	var living []identity.Binding
+	for _, b := range all {
+		if b.Disabled {
+			continue
+		}
+		if b.Primary {
+			return b, nil
+		}
+		living = append(living, b)
+	}
+	switch len(living) {
+	case 0:
+		return identity.Binding{}, errNone
+	case 1:
+		return living[0], nil
+	}
+	return identity.Binding{}, errSeveral
+}

@@ -1,0 +1,77 @@
+package plexsphere
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/compat/body"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/oauth"
+)
+
+// principal is who a token is of.
+type principal struct {
+	Type    string   `json:"principal_type"` // user or service
+	Subject string   `json:"subject"`
+	Domain  string   `json:"domain_id,omitempty"`
+	Email   string   `json:"email,omitempty"`
+	ACR     string   `json:"acr,omitempty"`
+	AMR     []string `json:"amr,omitempty"`
+}
+
+var errToken = &oauth.Error{
+	Code: oauth.InvalidToken, Description: "the token is not valid, or not any more; log in again", Status: http.StatusUnauthorized,
+}
+
+func (c *Contract) whoami(w http.ResponseWriter, r *http.Request) error {
+	standing, err := c.Authority.Tokens.Check(r.Context(), body.Bearer(r))
+	if errors.Is(err, authority.ErrUnknown) {
+		return errToken
+	}
+	if err != nil {
+		return err
+	}
+	answer := principal{Type: "service", Subject: standing.Subject}
+	if standing.PersonID != "" {
+		answer, err = c.person(r.Context(), standing)
+	}
+	if err != nil {
+		return err
+	}
+	body.Send(w, http.StatusOK, answer)
+	return nil
+}
+
+// person adds what the session knows of how its person signed in.
+func (c *Contract) person(ctx context.Context, standing authority.Standing) (principal, error) {
+	answer := principal{Type: "user", Subject: standing.Subject}
+	person, err := c.People.Person(ctx, standing.PersonID)
+	if errors.Is(err, identity.ErrUnknown) || err == nil && person.Disabled {
+		return answer, errToken
+	}
+	if err != nil {
+		return answer, err
+	}
+	if standing.Scope.Has(oauth.ScopeEmail) {
+		answer.Email = person.Email
+	}
+	family, err := c.Authority.Sessions.Get(ctx, standing.FamilyID)
+	if errors.Is(err, authority.ErrUnknown) {
+		return answer, errToken
+	}
+	if err != nil {
+		return answer, err
+	}
+	answer.ACR, answer.AMR = family.ACR, family.Methods
+	if family.Binding == "" {
+		return answer, nil
+	}
+	binding, err := c.Domains.Binding(ctx, family.Binding)
+	if err != nil && !errors.Is(err, identity.ErrUnknown) { // one that was removed names no Domain any more
+		return answer, err
+	}
+	answer.Domain = binding.DomainID
+	return answer, nil
+}
