@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -208,7 +209,11 @@ func (s *screens) loopback(at *server) {
 }
 
 func (s *screens) settings(at *server) {
-	b := newBrowser(s.t, at.Issue).open(applications).signIn("ada", "lovelace-1815-engine").sees("Authorized Applications")
+	b := newBrowser(s.t, at.Issue).open(applications).signIn("ada", "lovelace-1815-engine").sees("One-time code")
+	s.take(b, "one-time-code")
+	b.fill("One-time code", "000000").presses("Continue").sees("One-time code")
+	s.take(b, "one-time-code-wrong")
+	s.enters(b, 0)
 	s.take(b, "applications-empty")
 	at.registers(s.t, "acme", longName)
 	for _, login := range []struct{ client, machine, from string }{
@@ -219,8 +224,10 @@ func (s *screens) settings(at *server) {
 		b.open(begun.Complete).presses("Approve").sees("You approved the login")
 		at.redeem(s.t, login.client, begun, login.from)
 	}
-	at.advances(s.t, "50h")
-	b.open(applications).signIn("ada", "lovelace-1815-engine").sees("Authorized Applications").says(longMachine)
+	const later = 50 * time.Hour
+	at.advances(s.t, later.String())
+	s.enters(b.open(applications).signIn("ada", "lovelace-1815-engine"), later)
+	b.says(longMachine)
 	s.take(b, "applications")
 	b.pressesIn(longMachine, "Revoke").sees("Revoke " + longName + " on “" + longMachine + "”?")
 	s.take(b, "revoke-long")
@@ -228,6 +235,16 @@ func (s *screens) settings(at *server) {
 	s.take(b, "revoke")
 	b.presses("Revoke").says("It was revoked")
 	s.take(b, "applications-revoked")
+}
+
+// enters types what Ada's authenticator shows.
+func (s *screens) enters(b *tab, ahead time.Duration) {
+	s.t.Helper()
+	code, err := adasCodeIn(ahead)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	b.fill("One-time code", code).presses("Continue").sees("Authorized Applications")
 }
 
 func (s *screens) welcome(at *server) {
