@@ -5,6 +5,7 @@ package contract
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,23 +42,32 @@ type Request struct {
 }
 
 // Call makes a request and reads the answer, a JSON object, into what the caller expects. A refusal's sentence stands in the
-// Description of the *oauth.Error; 401 is oauth.InvalidToken, every other one oauth.InvalidRequest, with its Status.
+// Description of the *oauth.Error, with the code of its problem details (RFC 9457) where it is one; else 401 is
+// oauth.InvalidToken and every other one oauth.InvalidRequest. Its Status is that of the answer.
 func (s Server) Call(ctx context.Context, r Request, into any) error {
+	_, err := s.Poll(ctx, r, 0, into)
+	return err
+}
+
+// Poll is Call for a question that the server may hold for as long as wait, until there is news (RFC 7240 section 4.3).
+// waited reports that it does so: the next poll may follow at once.
+func (s Server) Poll(ctx context.Context, r Request, wait time.Duration, into any) (waited bool, err error) {
 	if err := oauth.CheckAddress(s.Base); err != nil {
-		return err
+		return false, err
 	}
 	timeout := s.Timeout
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
+	timeout += wait
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	resp, body, err := s.send(limited, r)
+	resp, body, err := s.send(limited, r, wait)
 	switch {
 	case err == nil:
-		return judge(resp, body, into)
+		return wait > 0 && resp.Header.Get("Preference-Applied") != "", judge(resp, body, into)
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return false, context.Cause(ctx)
 	case limited.Err() != nil:
 		err = fmt.Errorf("no answer within %s", timeout)
 	}
@@ -65,10 +75,10 @@ func (s Server) Call(ctx context.Context, r Request, into any) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	return &oauth.TemporaryError{Err: fmt.Errorf("%s: %w", host(s.Base), err)}
+	return false, &oauth.TemporaryError{Err: fmt.Errorf("%s: %w", host(s.Base), err)}
 }
 
-func (s Server) send(ctx context.Context, r Request) (*http.Response, []byte, error) {
+func (s Server) send(ctx context.Context, r Request, wait time.Duration) (*http.Response, []byte, error) {
 	var text []byte
 	if r.Body != nil {
 		text, _ = json.Marshal(r.Body) // texts are always JSON
@@ -78,6 +88,9 @@ func (s Server) send(ctx context.Context, r Request) (*http.Response, []byte, er
 		return nil, nil, err
 	}
 	req.Header.Set("Accept", "application/json")
+	if wait > 0 {
+		req.Header.Set("Prefer", "wait="+strconv.Itoa(int(wait/time.Second)))
+	}
 	if r.Body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -119,16 +132,21 @@ func judge(resp *http.Response, body []byte, into any) error {
 // refusal is what the server decided, where the answer is the server's.
 func refusal(status int, body []byte, strange error) error {
 	var failed struct {
-		Error string `json:"error"`
+		Error  string          `json:"error"`
+		Code   oauth.ErrorCode `json:"code"`
+		Detail string          `json:"detail"`
 	}
-	if oauth.Decode(body, &failed) != nil || failed.Error == "" {
+	if oauth.Decode(body, &failed) != nil || failed.Error+failed.Detail == "" {
 		return strange
 	}
 	code := oauth.InvalidRequest
-	if status == http.StatusUnauthorized {
+	switch {
+	case failed.Error == "" && failed.Code != "":
+		code = oauth.ErrorCode(oauth.Inert(string(failed.Code)))
+	case status == http.StatusUnauthorized:
 		code = oauth.InvalidToken
 	}
-	return &oauth.Error{Code: code, Description: oauth.Inert(failed.Error), Status: status}
+	return &oauth.Error{Code: code, Description: oauth.Inert(cmp.Or(failed.Error, failed.Detail)), Status: status}
 }
 
 func retryAfter(header http.Header) time.Duration {

@@ -115,3 +115,22 @@ func TestNobodyAnswers(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestProblemsAndHeldPolls(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Prefer") == "wait=2" {
+			w.Header().Set("Preference-Applied", "wait=2")
+		}
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"type":"about:blank","status":400,"detail":"nobody\u001b yet","code":"authorization_pending"}`)
+	})
+	for wait, want := range map[time.Duration]bool{0: false, 2 * time.Second: true, 3 * time.Second: false} {
+		waited, err := server.Poll(t.Context(), contract.Request{}, wait, new(answer))
+		var wire *oauth.Error
+		if waited != want || !errors.As(err, &wire) || wire.Code != oauth.AuthorizationPending || wire.Description != "nobody\ufffd yet" {
+			t.Errorf("wait %s: %v, %v", wait, waited, err)
+		}
+	}
+}
