@@ -5,9 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"strings"
-
-	"github.com/goccy/go-yaml"
 )
 
 // Format is the form of results and errors. It is a flag value (pflag.Value): anything but text, json and yaml is
@@ -57,97 +54,5 @@ func (f Format) Encode(object any) ([]byte, error) {
 	if f != YAML {
 		return buf.Bytes(), nil
 	}
-	decoder := json.NewDecoder(&buf)
-	decoder.UseNumber()
-	value, err := ordered(decoder)
-	if err != nil {
-		return nil, err
-	}
-	return yaml.Marshal(value)
-}
-
-// ordered reads one JSON value with the members of objects in their order, which a map would lose.
-func ordered(d *json.Decoder) (any, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch token := token.(type) {
-	case json.Number:
-		return number(token), nil
-	case json.Delim:
-		if token == '[' {
-			return list(d)
-		}
-		return object(d)
-	}
-	if text, ok := token.(string); ok && !plain(text) {
-		return quoted(text), nil
-	}
-	return token, nil // a plain string, a bool, null
-}
-
-// quoted is a string that is written in double quotes. The library decides on quotes itself and misses cases ("? !").
-type quoted string
-
-// MarshalYAML writes the string as JSON does, which is YAML too (YAML 1.2 section 1.2).
-func (q quoted) MarshalYAML() ([]byte, error) {
-	var buf bytes.Buffer
-	encoder := json.NewEncoder(&buf)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(string(q))
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
-}
-
-// plain reports whether text begins with a letter and is made of what no reader of YAML takes for a sign; words that mean
-// something else than themselves are left to the library.
-func plain(text string) bool {
-	for i, r := range text {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-		if !letter && (i == 0 || !strings.ContainsRune("0123456789 ._/@+-", r)) {
-			return false
-		}
-	}
-	return text != "" && !strings.HasSuffix(text, " ")
-}
-
-func list(d *json.Decoder) (any, error) {
-	values := []any{}
-	for d.More() {
-		value, err := ordered(d)
-		if err != nil {
-			return nil, err
-		}
-		values = append(values, value)
-	}
-	_, err := d.Token()
-	return values, err
-}
-
-func object(d *json.Decoder) (any, error) {
-	members := yaml.MapSlice{}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		value, err := ordered(d)
-		if err != nil {
-			return nil, err
-		}
-		members = append(members, yaml.MapItem{Key: name, Value: value})
-	}
-	_, err := d.Token()
-	return members, err
-}
-
-// number keeps whole numbers whole.
-func number(n json.Number) any {
-	if i, err := n.Int64(); err == nil {
-		return i
-	}
-	if f, err := n.Float64(); err == nil {
-		return f
-	}
-	return n.String()
+	return toYAML(&buf)
 }

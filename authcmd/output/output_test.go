@@ -109,6 +109,50 @@ func TestYAMLIsReadAsWritten(t *testing.T) {
 	})
 }
 
+// Objects in lists in objects, however deep, are read as JSON reads them.
+func TestYAMLNestsAsJSON(t *testing.T) {
+	t.Parallel()
+	var nested func(depth int) *rapid.Generator[any]
+	nested = func(depth int) *rapid.Generator[any] {
+		leaf := rapid.OneOf(
+			rapid.Map(rapid.StringMatching(`[ -~]{0,8}`), func(s string) any { return s }), rapid.Just[any](nil),
+			rapid.Map(rapid.Bool(), func(b bool) any { return b }),
+			rapid.Map(rapid.Int32(), func(n int32) any { return float64(n) }),
+		)
+		if depth == 0 {
+			return leaf
+		}
+		inner := nested(depth - 1)
+		return rapid.OneOf(leaf,
+			rapid.Map(rapid.SliceOfN(inner, 0, 3), func(v []any) any { return v }),
+			rapid.Map(rapid.MapOfN(rapid.StringMatching(`[a-z_ ]{1,5}`), inner, 0, 3), func(v map[string]any) any { return v }),
+		)
+	}
+	values := nested(4)
+	rapid.Check(t, func(t *rapid.T) {
+		want := map[string]any{"it": values.Draw(t, "value")}
+		data, err := YAML.Encode(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read any
+		if err := yaml.Unmarshal(data, &read); err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		got, err := json.Marshal(read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(again), string(got)); diff != "" {
+			t.Fatalf("%s\n%s", data, diff)
+		}
+	})
+}
+
 func FuzzEncode(f *testing.F) {
 	f.Add(`{"b":1,"a":[1.5,null,"x",{"c":true}]}`)
 	f.Add(`[]`)
