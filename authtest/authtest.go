@@ -166,7 +166,7 @@ func (a *Authority) open(ctx context.Context) (*server.Server, error) {
 	}
 	return server.New(ctx, server.Config{
 		Issuer: a.Issuer, Listener: listener, Store: store, Master: a.master, Seed: a.seed(), Clock: a.Clock, Log: a.options.Log,
-		Contracts: a.options.Contracts, DrainTimeout: 2 * time.Second,
+		Contracts: a.options.Contracts, DrainTimeout: 2 * time.Second, PrivateProviders: true,
 	})
 }
 

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -12,7 +13,7 @@ import (
 )
 
 // codeView is the page that asks for a code.
-type codeView struct{ Code string }
+type codeView struct{ Code, Action, Token string }
 
 // decisionView is the page that asks for a decision.
 type decisionView struct {
@@ -38,9 +39,21 @@ func typedCode(r *http.Request) string {
 	return ""
 }
 
-// showDevice asks for a code or, where the address brought one, for the decision. Looking a code up counts as a guess;
-// nothing else changes, so that a scanner of links does no harm (SEC-080).
-func (c *Console) showDevice(w http.ResponseWriter, r *http.Request, v visit) {
+// showDevice is the page for codes of logins that any sign-in will do for.
+func (c *Console) showDevice(w http.ResponseWriter, r *http.Request, v visit) { c.Device(w, r, v, "") }
+
+// purposeTyped is the purpose of the token by which a code that was typed on the page is told from one in a link.
+const purposeTyped = "typed code"
+
+// Typed returns the code in the address and whether it came from the form of the device page.
+func (v Visit) Typed(r *http.Request) (code string, typed bool) {
+	return typedCode(r), hmac.Equal([]byte(r.FormValue("token")), []byte(v.Token(purposeTyped)))
+}
+
+// Device asks for a code or, where the address brought one, for the decision. Looking a code up counts as a guess;
+// nothing else changes, so that a scanner of links does no harm (SEC-080). On the page of a binding ("" : none) codes of
+// other logins are unknown, and its own are on all other pages.
+func (c *Console) Device(w http.ResponseWriter, r *http.Request, v Visit, binding string) {
 	typed := typedCode(r)
 	if typed == "" {
 		c.askCode(w, r, v, codeView{}, http.StatusOK, "")
@@ -48,6 +61,9 @@ func (c *Console) showDevice(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	guesser := authority.Guesser{PersonID: v.Person.ID, Address: c.Address(r)}
 	request, err := c.Authority.Devices.Lookup(r.Context(), typed, guesser)
+	if err == nil && request.Binding != binding {
+		err = authority.ErrUnknown
+	}
 	if err != nil {
 		c.refuseCode(w, r, v, typed, err)
 		return
@@ -59,7 +75,7 @@ func (c *Console) showDevice(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	now := c.Now()
 	c.render(w, r, http.StatusOK, "decide", view{
-		Title: "Approve a login", Person: &v, Return: PathDevice + "?" + url.Values{"code": {request.UserCode}}.Encode(),
+		Title: "Approve a login", Person: &v, Return: pageOf(r) + "?" + url.Values{"user_code": {request.UserCode}}.Encode(),
 		Body: decisionView{
 			facts: factsOf(client, request.Scope, request.Origin, request.Created, now, c.Address(r)),
 			Code:  authority.FormatUserCode(request.UserCode), ID: request.ID, Action: PathDevice, Token: v.Token(request.ID),
@@ -68,7 +84,18 @@ func (c *Console) showDevice(w http.ResponseWriter, r *http.Request, v visit) {
 }
 
 func (c *Console) askCode(w http.ResponseWriter, r *http.Request, v visit, body codeView, status int, alert string) {
-	c.render(w, r, status, "code", view{Title: "Enter the code", Alert: alert, Person: &v, Return: PathDevice, Body: body})
+	if body.Action = pageOf(r); body.Action != PathDevice { // only there does it matter where a code came from
+		body.Token = v.Token(purposeTyped)
+	}
+	c.render(w, r, status, "code", view{Title: "Enter the code", Alert: alert, Person: &v, Return: body.Action, Body: body})
+}
+
+// pageOf is the device page that a request is about: that of a binding, or the usual one.
+func pageOf(r *http.Request) string {
+	if binding := r.PathValue("binding"); binding != "" {
+		return PathDevice + "/" + url.PathEscape(binding)
+	}
+	return PathDevice
 }
 
 // refuseCode says the same of unknown, expired, used and decided codes, since any difference would tell a guesser that a
@@ -130,6 +157,9 @@ func (c *Console) take(ctx context.Context, request authority.DeviceRequest, v v
 		if _, err := c.client(ctx, request.ClientID); err != nil {
 			return err
 		}
+		if err := c.bound(ctx, request); err != nil {
+			return err
+		}
 		_, err := c.Authority.Devices.Approve(ctx, request.ID, v.approval(c, address))
 		return err
 	case "deny":
@@ -137,6 +167,21 @@ func (c *Console) take(ctx context.Context, request authority.DeviceRequest, v v
 		return err
 	}
 	return errForm
+}
+
+// bound refuses an approval through a binding that was switched off meanwhile (SEC-191).
+func (c *Console) bound(ctx context.Context, request authority.DeviceRequest) error {
+	if request.Binding == "" {
+		return nil
+	}
+	if c.Domains == nil {
+		return authority.ErrUnknown
+	}
+	binding, err := c.Domains.Binding(ctx, request.Binding)
+	if err == nil && binding.Disabled {
+		err = authority.ErrUnknown
+	}
+	return err
 }
 
 // approval is this person's yes, to all that was asked for. How and when they had signed in goes with it into the tokens
@@ -164,7 +209,8 @@ func (c *Console) showResult(w http.ResponseWriter, r *http.Request, v visit) {
 		return
 	}
 	approved := request.State == authority.DeviceApproved || request.State == authority.DeviceRedeemed
-	if !approved && request.State != authority.DeviceDenied || approved && request.Approval.PersonID != v.Person.ID {
+	denied := request.State == authority.DeviceDenied || request.State == authority.DeviceRefused
+	if !approved && !denied || approved && request.Approval.PersonID != v.Person.ID {
 		c.fail(w, r, authority.ErrUnknown) // undecided, or not theirs to know
 		return
 	}

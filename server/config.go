@@ -82,6 +82,8 @@ type Config struct {
 	DrainTimeout time.Duration
 	// Contracts are other wires that this authority speaks beside OAuth, for programs that are in the field already.
 	Contracts []Contract
+	// PrivateProviders lets the providers of bindings be on this machine or in private networks: for development.
+	PrivateProviders bool
 	// Brand is what the operator puts on every page.
 	Brand console.Brand
 	// PendingPerAddress bounds the live pending device logins of one address; 0: the authority's default.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/console"
+	"github.com/doorward/doorward/console/federated"
+	"github.com/doorward/doorward/federation"
 	"github.com/doorward/doorward/identity"
 )
 
@@ -19,6 +21,16 @@ func (s *Server) furnish() *console.Console {
 		Authority: s.authority, Doorkeeper: s.doorkeeper, Presence: &identity.Presence{SignIns: c.Store, People: c.Store, Now: c.Now},
 		TOTP: s.totp, Domains: c.Store, Seal: c.Master.SealText, Open: c.Master.OpenText,
 		People: c.Store, Invitations: c.Store, Issuer: c.Issuer, Brand: c.Brand, Address: s.proxies.address, Now: c.Now, Log: c.Log,
+	}
+}
+
+// federated makes the pages of sign-ins through a binding.
+func (s *Server) federated() *federated.Room {
+	c := &s.config
+	return &federated.Room{
+		Console: s.console, Domains: c.Store, Links: c.Store, Attempts: c.Store,
+		Upstreams: &federation.Upstreams{AllowPrivate: c.PrivateProviders, Now: c.Now, Log: c.Log},
+		Unseal:    func(sealed, ad []byte) ([]byte, error) { return c.Master.Open(bindingPurpose, sealed, ad) },
 	}
 }
 

@@ -48,6 +48,7 @@ func (s *Server) list() []route {
 		add(entry, entries)
 	}
 	add(page, s.console.Routes())
+	add(page, s.federated().Routes())
 	add(probe, map[string]http.Handler{
 		"GET /healthz": http.HandlerFunc(s.health),
 		"GET /readyz":  http.HandlerFunc(s.readiness),
