@@ -17,9 +17,8 @@ type Guesser struct {
 // a used and a decided one alike.
 //
 // Every look-up is counted in the store before it is made, for the person and for the address (IPv6: the /64), so that
-// neither two hundred at once, nor other replicas, nor a restart yield more guesses than the limit. A right look-up is not
-// counted as wrong: this replica remembers that it was right and subtracts. Nothing is ever cleared, so who owns codes that
-// are right gains no guess by typing them. Beyond 5 wrong ones a person, and 20 an address, in ten minutes of the clock it
+// neither two hundred at once, nor other replicas, nor a restart yield more guesses than the limit. A right look-up takes its
+// own count back, and nothing else: who owns codes that are right gains no guess by typing them. Beyond 5 wrong ones a person, and 20 an address, in ten minutes of the clock it
 // is ErrTooMany; the code itself is never locked (SEC-108).
 func (d *Devices) Lookup(ctx context.Context, userCode string, guesser Guesser) (DeviceRequest, error) {
 	now := d.now()
@@ -27,16 +26,16 @@ func (d *Devices) Lookup(ctx context.Context, userCode string, guesser Guesser) 
 	person := guessKey("person", guesser.PersonID, window)
 	host := guessKey("address", hostKey(guesser.Address), window)
 	// A person who is locked out does not use up what colleagues at the same address have.
-	if err := d.count(ctx, person, window, guessLimit); err != nil {
+	if err := d.count(ctx, person, guessLimit); err != nil {
 		return DeviceRequest{}, err
 	}
-	if err := d.count(ctx, host, window, guessLimitHost); err != nil {
+	if err := d.count(ctx, host, guessLimitHost); err != nil {
 		return DeviceRequest{}, err
 	}
 	request, err := d.find(ctx, NormalizeUserCode(userCode), now)
 	switch {
 	case err == nil:
-		d.guesses.right(window, person, host)
+		err = errors.Join(d.attempts.TakeBackAttempt(ctx, person), d.attempts.TakeBackAttempt(ctx, host))
 	case errors.Is(err, ErrUnknown):
 		d.guesses.miss(window)
 		d.sessions.recorder.Record(ctx, Event{Kind: EventCodeGuess, PersonID: guesser.PersonID, Address: guesser.Address})
@@ -44,19 +43,18 @@ func (d *Devices) Lookup(ctx context.Context, userCode string, guesser Guesser) 
 	return request, err
 }
 
-// guessKey names a counter. The window is part of the name, so that what the store counted and what this replica credits
-// belong to the same ten minutes.
+// guessKey names a counter. The window is part of the name, so that all replicas count the same ten minutes.
 func guessKey(kind, of string, window int64) string {
 	return "guess:" + kind + ":" + of + ":" + strconv.FormatInt(window, 36)
 }
 
 // count counts one look-up under key; ErrTooMany where more than limit were wrong, this one taken for a wrong one.
-func (d *Devices) count(ctx context.Context, key string, window int64, limit int) error {
+func (d *Devices) count(ctx context.Context, key string, limit int) error {
 	tries, err := d.attempts.CountAttempt(ctx, key, d.now(), guessWindow)
 	if err != nil {
 		return err
 	}
-	if tries-d.guesses.credit(window, key) > limit {
+	if tries > limit {
 		return ErrTooMany
 	}
 	return nil

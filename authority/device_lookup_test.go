@@ -121,9 +121,7 @@ func TestLookupOverflow_SEC102(t *testing.T) {
 	for range guessLimit {
 		_ = lookUp(t, b.Authority, "BBBB-BBBB", ada)
 	}
-	window := windowOf(b.clock.Now())
-	for i := range maxCredits {
-		b.Devices.guesses.right(window, fmt.Sprint(i))
+	for i := range 100_000 {
 		if _, err := b.store.CountAttempt(t.Context(), fmt.Sprint(i), b.clock.Now(), guessWindow); err != nil {
 			t.Fatal(err)
 		}
@@ -131,9 +129,26 @@ func TestLookupOverflow_SEC102(t *testing.T) {
 	if err := lookUp(t, b.Authority, "BBBB-BBBB", ada); !errors.Is(err, ErrTooMany) {
 		t.Errorf("the counter did not survive: %v", err)
 	}
-	b.Devices.guesses.right(window, "one more")
-	if len(b.Devices.guesses.credits) > maxCredits {
-		t.Errorf("%d credits", len(b.Devices.guesses.credits))
+}
+
+// TestLookupRight_SEC108: whoever only types right codes is never out of tries, on whatever replica and after any restart.
+func TestLookupRight_SEC108(t *testing.T) {
+	t.Parallel()
+	b := newDeviceBench(t)
+	for i := range 3 * guessLimit {
+		begun, _ := b.begin(t)
+		if err := lookUp(t, b.replica(t), begun.UserCode, ada); err != nil {
+			t.Fatalf("right code %d: %v", i+1, err)
+		}
+	}
+	for range guessLimit {
+		if err := lookUp(t, b.Authority, "BBBB-BBBB", ada); !errors.Is(err, ErrUnknown) {
+			t.Errorf("a wrong one: %v", err)
+		}
+	}
+	begun, _ := b.begin(t)
+	if err := lookUp(t, b.Authority, begun.UserCode, ada); !errors.Is(err, ErrTooMany) {
+		t.Errorf("after five wrong ones: %v", err)
 	}
 }
 

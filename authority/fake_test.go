@@ -421,6 +421,16 @@ func (s *memoryStore) CountAttempt(_ context.Context, key string, now time.Time,
 	return counted.tries, nil
 }
 
+func (s *memoryStore) TakeBackAttempt(_ context.Context, key string) error {
+	end, err := s.begin()
+	defer end()
+	if counted, ok := s.attempts[key]; ok && counted.tries > 0 && err == nil {
+		counted.tries--
+		s.attempts[key] = counted
+	}
+	return err
+}
+
 func (s *memoryStore) ClearAttempts(_ context.Context, key string) error {
 	end, err := s.begin()
 	defer end()

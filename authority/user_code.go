@@ -119,17 +119,12 @@ const (
 	// guessRisk is the number of pairs (live code, wrong guess) in a window that codes of 8 letters may meet: one in
 	// 10,000 windows as busy as that sees a hit. Each further letter carries 20 times as many.
 	guessRisk = 2_560_000
-	// maxCredits bounds the memory for right look-ups. Without credit a right one counts like a wrong one: the limits
-	// become stricter, never weaker.
-	maxCredits = 100_000
 )
 
-// guesses keeps what this replica knows of the look-ups in the current window: right ones per guesser, and the total of
-// wrong ones and of new codes. Windows are the same for all replicas, because they follow the clock.
+// guesses keeps what this replica knows of the current window: the wrong look-ups and the new codes. Windows are the same for all replicas, because they follow the clock.
 type guesses struct {
 	mu       sync.Mutex
 	window   int64
-	credits  map[string]int
 	wrong    int
 	begun    int
 	lastOnes [2]int // wrong and begun of the window before
@@ -139,34 +134,14 @@ func windowOf(now time.Time) int64 { return now.UnixNano() / int64(guessWindow) 
 
 // turn forgets what belongs to an older window; the lock is held.
 func (g *guesses) turn(window int64) {
-	if window == g.window && g.credits != nil {
+	if window == g.window {
 		return
 	}
 	g.lastOnes = [2]int{}
 	if window == g.window+1 {
 		g.lastOnes = [2]int{g.wrong, g.begun}
 	}
-	g.window, g.wrong, g.begun, g.credits = window, 0, 0, map[string]int{}
-}
-
-// credit returns how many of the look-ups counted under key were right, as far as this replica knows.
-func (g *guesses) credit(window int64, key string) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.turn(window)
-	return g.credits[key]
-}
-
-// right credits a right look-up to the keys under which it was counted before it was made.
-func (g *guesses) right(window int64, keys ...string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.turn(window); len(g.credits) >= maxCredits {
-		return
-	}
-	for _, key := range keys {
-		g.credits[key]++
-	}
+	g.window, g.wrong, g.begun = window, 0, 0
 }
 
 func (g *guesses) miss(window int64) {

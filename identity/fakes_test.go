@@ -161,6 +161,12 @@ func (m *memory) CountAttempt(_ context.Context, key string, now time.Time, wind
 	return m.attempts[key], nil
 }
 
+func (m *memory) TakeBackAttempt(_ context.Context, key string) error {
+	defer m.lock()()
+	m.attempts[key] = max(0, m.attempts[key]-1)
+	return nil
+}
+
 func (m *memory) ClearAttempts(_ context.Context, key string) error {
 	defer m.lock()()
 	delete(m.attempts, key)

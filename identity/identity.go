@@ -138,6 +138,8 @@ type Attempts interface {
 	// CountAttempt adds one try for key and returns how many there were, this one included, since the first of them; a
 	// count whose first try is older than window starts anew.
 	CountAttempt(ctx context.Context, key string, now time.Time, window time.Duration) (int, error)
+	// TakeBackAttempt takes one try for key back, that turned out not to be a wrong one; nothing counted is no error.
+	TakeBackAttempt(ctx context.Context, key string) error
 	// ClearAttempts forgets the tries for key.
 	ClearAttempts(ctx context.Context, key string) error
 }

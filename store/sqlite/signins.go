@@ -107,6 +107,11 @@ func (s *Store) CountAttempt(ctx context.Context, key string, now time.Time, win
 	return tries, nil
 }
 
+// TakeBackAttempt implements identity.Attempts.
+func (s *Store) TakeBackAttempt(ctx context.Context, key string) error {
+	return s.remove(ctx, "UPDATE attempts SET tries = tries - 1 WHERE id = $1 AND tries > 0", key, nil, authority.After{})
+}
+
 // ClearAttempts implements identity.Attempts; nothing counted is no error.
 func (s *Store) ClearAttempts(ctx context.Context, key string) error {
 	return s.remove(ctx, "DELETE FROM attempts WHERE id = $1", key, nil, authority.After{})

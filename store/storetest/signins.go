@@ -128,6 +128,13 @@ func attemptsCounted(t *testing.T, s Store) {
 	at(time.Minute, 3) // the first is as old as the window, and not older
 	at(time.Minute+time.Microsecond, 1)
 	at(2*time.Minute, 2)
+	good(t, s.TakeBackAttempt(ctx, rough))
+	at(2*time.Minute, 2)
+	good(t, s.TakeBackAttempt(ctx, "nobody"))
+	found(t, 1)(s.CountAttempt(ctx, "another", Now(), time.Minute))
+	for range 3 { // never below nothing
+		good(t, s.TakeBackAttempt(ctx, "another"))
+	}
 	found(t, 1)(s.CountAttempt(ctx, "another", Now(), time.Minute))
 	good(t, s.ClearAttempts(ctx, rough))
 	good(t, s.ClearAttempts(ctx, rough))
