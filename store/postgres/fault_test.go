@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -165,6 +166,48 @@ func TestServerUpAndDown_SEC118_SEC282(t *testing.T) {
 	}
 }
 
+// The primary server dies and its standby takes over. What was acknowledged is there, nothing was made twice, every other answer
+// was that the store cannot be reached, and the store finds the new primary by itself.
+func TestFailover_SEC281(t *testing.T) {
+	t.Parallel()
+	own := pgtest.Server{Prepare: prepare}
+	t.Cleanup(func() { good(t, own.Stop()) })
+	both := own.Standby(t, own.Database(t))
+	s := open(t, Config{URL: secret.New(both)})
+	ctx := t.Context()
+	good(t, s.AddFamily(ctx, authority.Family{ID: "f", Kind: authority.FamilySession}, authority.After{}))
+	var h history
+	var number atomic.Int64
+	var workers sync.WaitGroup
+	busy, promoted := make(chan struct{}), make(chan struct{})
+	for lane := range 4 {
+		workers.Go(func() {
+			for before, after := 0, 0; after < 20; before++ { // twenty more once there is a server again
+				h.change(ctx, t, s, int(number.Add(1)))
+				if lane == 0 && before == 50 {
+					close(busy)
+				}
+				select {
+				case <-promoted:
+					after++
+				default:
+				}
+			}
+		})
+	}
+	<-busy
+	own.Crash(t)
+	own.Promote(t)
+	before := int(number.Load())
+	close(promoted)
+	workers.Wait()
+	good(t, s.Ready(ctx))
+	h.check(t, s)
+	if slices.Max(h.yes) <= before {
+		t.Error("the new primary was not found")
+	}
+}
+
 // unreachable fails the test where a noun answers anything but ErrUnavailable: "unknown" would log somebody out.
 func unreachable(t *testing.T, s *Store) {
 	t.Helper()
@@ -235,6 +278,44 @@ func TestErrorsOfTheServer_SEC294(t *testing.T) {
 			t.Errorf("after %d tries: %v", tries, err)
 		}
 	})
+}
+
+// Two transactions that wait for each other: the server ends one of them, and both are done.
+func TestDeadlock_SEC294(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	ctx := t.Context()
+	good(t, s.AddFamily(ctx, machine("a"), authority.After{}), s.AddFamily(ctx, machine("b"), authority.After{}))
+	var meet sync.WaitGroup // both hold their first row
+	meet.Add(2)
+	var tries atomic.Int64
+	each(2, func(n int) {
+		rows := []string{"a", "b"}
+		var once sync.Once
+		err := s.engine.Change(ctx, func(tx *engine.Tx) error {
+			tries.Add(1)
+			for i := range rows {
+				if _, err := tx.Exec("UPDATE families SET generation = generation + 1 WHERE id = $1", rows[(n+i)%2]); err != nil {
+					return err
+				}
+				once.Do(func() {
+					meet.Done()
+					meet.Wait()
+				})
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	for _, id := range []string{"a", "b"} {
+		f, err := s.Family(ctx, id)
+		good(t, err)
+		if f.Generation != 2 || tries.Load() != 3 {
+			t.Errorf("after %d tries family %s is in generation %d", tries.Load(), id, f.Generation)
+		}
+	}
 }
 
 // raise makes the next writes of families fail with code.

@@ -101,6 +101,22 @@ func (s *Server) Crash(t TB) { t.Helper(); s.order(t, "crash") }
 // Revive starts a server that Crash has stopped and returns when it answers.
 func (s *Server) Revive(t TB) { t.Helper(); s.order(t, "revive") }
 
+// Standby starts a second server that follows this one, which from then on answers a COMMIT when both have it. It returns
+// the address of the database of address at whichever of the two is the primary one.
+func (s *Server) Standby(t TB, address string) string {
+	t.Helper()
+	s.order(t, "standby")
+	for _, text := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
+		if err := s.Exec(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return address + "," + s.folder + "/standby"
+}
+
+// Promote makes the standby the primary server; the old one must have been stopped (Crash), and stays so.
+func (s *Server) Promote(t TB) { t.Helper(); s.order(t, "promote") }
+
 // Stop stops the server and removes its folder. One that never started, or was stopped before, is no error.
 func (s *Server) Stop() error {
 	if s.shell == nil {
@@ -202,9 +218,18 @@ while read -r word; do
 	case $word in
 	crash) "$BIN/pg_ctl" -D "$DIR/data" -w -m immediate stop >/dev/null 2>&1 ;;
 	revive) start ;;
+	standby)
+		mkdir -m 700 "$DIR/standby" &&
+			"$BIN/pg_basebackup" -h "$DIR" -U postgres -D "$DIR/data2" -R --checkpoint=fast --no-sync >>"$DIR/log" 2>&1 &&
+			echo "unix_socket_directories = '$DIR/standby'" >>"$DIR/data2/postgresql.conf" &&
+			"$BIN/pg_ctl" -D "$DIR/data2" -l "$DIR/log2" -w start >/dev/null 2>&1
+		;;
+	promote) "$BIN/pg_ctl" -D "$DIR/data2" -w promote >/dev/null 2>&1 ;;
 	esac && echo ok || echo "$word"
 done
-"$BIN/pg_ctl" -D "$DIR/data" -w -m immediate stop >/dev/null 2>&1
+for data in "$DIR/data" "$DIR/data2"; do
+	"$BIN/pg_ctl" -D "$data" -w -m immediate stop >/dev/null 2>&1
+done
 rm -rf "$DIR"
 exit 0
 `

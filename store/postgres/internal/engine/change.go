@@ -124,7 +124,8 @@ func (t *Tx) ask(text string, args []any, read func(pgx.BatchResults) error) err
 	if err == nil || errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	t.failed = failure{err: Refused(err, all[at].taken, all[at].unknown)}
+	said := all[min(at, len(all)-1)] // a connection may also end right behind the last answer
+	t.failed = failure{err: Refused(err, said.taken, said.unknown)}
 	return t.failed.err
 }
 
