@@ -67,6 +67,9 @@ type SeedFactor struct {
 type SeedBinding struct {
 	identity.Binding
 	Clear secret.String // zero: we are a public client there
+	// Moves makes the issuer of a binding that is there already follow the seed: a provider for development may have another
+	// port at every start.
+	Moves bool
 }
 
 // seed adds what is missing.

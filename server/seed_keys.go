@@ -49,7 +49,16 @@ func (s *Server) seedDomains(ctx context.Context, seed *Seed) error {
 		if !b.Clear.IsZero() {
 			b.Secret = s.config.Master.Seal(bindingPurpose, []byte(b.Clear.Reveal()), []byte(b.ID))
 		}
-		if err := s.config.Store.AddBinding(ctx, b.Binding); err != nil && !errors.Is(err, identity.ErrTaken) {
+		err := s.config.Store.AddBinding(ctx, b.Binding)
+		if errors.Is(err, identity.ErrTaken) {
+			if err = nil; b.Moves {
+				_, err = s.config.Store.ChangeBinding(ctx, b.ID, func(there *identity.Binding) error {
+					there.Issuer = b.Issuer
+					return nil
+				})
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("the binding %s: %w", b.ID, err)
 		}
 	}

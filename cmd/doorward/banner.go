@@ -36,14 +36,13 @@ func (s *serve) announce(running *server.Server, where place.Place) error {
 	}
 	lines = append(lines, kept)
 	if s.dev {
-		lines = append(lines, devBanner(facts.Issuer))
+		lines = append(lines, devBanner(facts.Issuer, s.seeded))
 	}
 	return s.program.Print(strings.Join(lines, "\n")+"\n", facts)
 }
 
 // devBanner prints everything that is seeded: nobody has to look it up.
-func devBanner(issuer string) string {
-	seeded := seed.Dev(issuer)
+func devBanner(issuer string, seeded *server.Seed) string {
 	rows := [][]string{}
 	for _, p := range seeded.People {
 		rows = append(rows, []string{"person", p.Username, p.Clear.Reveal(), p.Email + ", " + p.Name + ", " + p.ID})
@@ -59,6 +58,10 @@ func devBanner(issuer string) string {
 	}
 	for _, f := range seeded.Factors {
 		rows = append(rows, []string{"authenticator", f.Secret.Reveal(), "of " + f.PersonID, "one-time codes"})
+	}
+	for _, b := range seeded.Bindings {
+		rows = append(rows, []string{"domain", b.DomainID, "whose operators", "come through this:"},
+			[]string{"binding", b.ID, "alias " + b.Alias, "the provider " + b.Issuer})
 	}
 	for _, c := range seeded.Clients {
 		kind := "public"

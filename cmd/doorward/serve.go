@@ -37,6 +37,7 @@ type serve struct {
 	brand    brandFlags
 	pending  int
 	dev      bool
+	seeded   *server.Seed // what --dev has added, for whoever reads the start
 }
 
 // command is `doorward serve`.
@@ -88,6 +89,11 @@ func (s *serve) run(ctx context.Context) (err error) {
 	if err := s.identify(&config); err != nil {
 		return errors.Join(err, config.Listener.Close())
 	}
+	beside, err := s.beside(ctx, &config)
+	if err != nil {
+		return errors.Join(err, config.Listener.Close())
+	}
+	defer func() { err = errors.Join(err, beside.close()) }()
 	store, master, err := where.Open(ctx, config.Now, config.Log)
 	if err != nil {
 		return errors.Join(err, config.Listener.Close())
@@ -205,6 +211,21 @@ func (s *serve) identify(config *server.Config) error {
 }
 
 // scheme is what the listener speaks.
+// beside starts the second authority of --dev; without that there is none.
+func (s *serve) beside(ctx context.Context, config *server.Config) (*upstream, error) {
+	if !s.dev {
+		return nil, nil
+	}
+	beside, err := startUpstream(ctx, s.listen, *config)
+	if err != nil {
+		return nil, err
+	}
+	config.PrivateProviders = true
+	seed.Federate(config.Seed, beside.issuer)
+	s.seeded = config.Seed
+	return beside, nil
+}
+
 func scheme(config *server.Config) string {
 	if config.TLSCert != "" {
 		return "https"

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+
+	"github.com/doorward/doorward/cmd/doorward/place"
+	"github.com/doorward/doorward/cmd/doorward/seed"
+	"github.com/doorward/doorward/console"
+	"github.com/doorward/doorward/server"
+)
+
+// upstream is the second authority of --dev: the identity provider of the first one's Domains, so that federation is real.
+// Everything in it goes at the end.
+type upstream struct {
+	issuer  string
+	end     context.CancelFunc
+	running chan error // what became of it
+}
+
+// listenBeside takes the next port for the second authority, or a free one where that is taken or the first has a free one.
+func listenBeside(ctx context.Context, asked string, first net.Addr) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(asked)
+	if err != nil {
+		return nil, err
+	}
+	var config net.ListenConfig
+	if number, err := strconv.Atoi(port); err == nil && number != 0 && number < 65535 {
+		if listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(number+1))); err == nil {
+			return listener, nil
+		}
+	}
+	if at, _, err := net.SplitHostPort(first.String()); err == nil {
+		host = at
+	}
+	return config.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+}
+
+// startUpstream starts the second authority while the first one starts too: both make keys and hash passwords, which is most
+// of a start.
+func startUpstream(ctx context.Context, asked string, first server.Config) (*upstream, error) {
+	listener, err := listenBeside(ctx, asked, first.Listener.Addr())
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	u := &upstream{issuer: "http://localhost:" + port, running: make(chan error, 1)}
+	// It ends after the first one, which may still ask it something while it drains.
+	ctx, u.end = context.WithCancel(context.WithoutCancel(ctx))
+	config := server.Config{
+		Issuer: u.issuer, Listener: listener, Now: first.Now, Log: first.Log.With("server", "upstream"), Seed: seed.Upstream(first.Issuer),
+		Brand: console.Brand{Name: "Identity provider for development"},
+	}
+	go func() {
+		err := runUpstream(ctx, config)
+		switch {
+		case errors.Is(err, context.Canceled): // the first one ended before this one had begun
+			err = nil
+		case err != nil:
+			config.Log.Error("the identity provider for development has ended", "error", err)
+		}
+		u.running <- err
+	}()
+	return u, nil
+}
+
+func runUpstream(ctx context.Context, config server.Config) (err error) {
+	where, err := place.NewTemporary("doorward-upstream-")
+	if err != nil {
+		return errors.Join(err, config.Listener.Close())
+	}
+	defer func() { err = errors.Join(err, where.Remove()) }()
+	store, master, err := where.Open(ctx, config.Now, config.Log)
+	if err != nil {
+		return errors.Join(err, config.Listener.Close())
+	}
+	config.Store, config.Master = store, master
+	running, err := server.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	return running.Run(ctx)
+}
+
+// close ends it and waits until nothing of it is left.
+func (u *upstream) close() error {
+	if u == nil {
+		return nil
+	}
+	u.end()
+	return <-u.running
+}
