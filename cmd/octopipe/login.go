@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/cred"
+	"github.com/doorward/doorward/flow"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+// ask is what the command line asks for.
+type ask struct {
+	key, username, password, token string
+	server                         string
+	port, timeout                  int
+	fixed                          bool // the port was named: no other will do
+	insecure                       bool
+}
+
+// direct reports whether the person brought what the server is to judge.
+func (a *ask) direct() bool { return a.key != "" || a.username != "" }
+
+// check refuses what cannot be meant, before anything is sent. asks tells whether there is a terminal to ask on.
+func (a *ask) check(asks bool) error {
+	ways := 0
+	for _, way := range []string{a.key, a.username + a.password, a.token} {
+		if way != "" {
+			ways++
+		}
+	}
+	switch {
+	case ways > 1:
+		return authcmd.Usagef("--api-key, --username and --token are three ways to log in: give one of them")
+	case a.password != "" && a.username == "":
+		return authcmd.Usagef("--password needs --username")
+	case a.username != "" && a.password == "" && !asks:
+		return authcmd.Usagef("--username needs --password where there is no terminal to ask on")
+	case a.port < 1 || a.port > 65535:
+		return authcmd.Usagef("--port must be a number from 1 to 65535")
+	case a.timeout < 1 || a.timeout > 24*60*60:
+		return authcmd.Usagef("--timeout must be a number of seconds, from 1 to a day")
+	}
+	return nil
+}
+
+// obtain picks the way to log in.
+func (c *cli) obtain() (flow.Flow, error) {
+	if err := c.ask.check(c.Terminal.Interactive()); err != nil {
+		return nil, err
+	}
+	extra, err := c.target()
+	if err != nil {
+		return nil, err
+	}
+	given := secret.New(c.ask.key + c.ask.password + c.ask.token) // at most one of them is there
+	if given.Equal(secret.New("-")) {
+		if given, err = c.Terminal.ReadSecret("-"); err == nil && given.IsZero() {
+			err = authcmd.Usagef("- reads standard input, which held nothing")
+		}
+	}
+	speaker := c.at(cred.Credential{Extra: extra}).Client
+	scope := oauth.Scope{oauth.ScopeOpenID, oauth.ScopeProfile}
+	switch {
+	case c.ask.key != "":
+		return settled{flow.APIKey{Client: speaker, Key: given, Scope: scope}, extra}, err
+	case c.ask.username != "":
+		return settled{flow.Password{Client: speaker, Username: c.ask.username, Password: given, Scope: scope}, extra}, err
+	case c.ask.token != "":
+		return settled{flow.Static{Token: given}, extra}, err
+	}
+	return settled{flow.Browser{
+		Client: speaker, Scope: scope, Name: "Octopipe", Port: c.ask.port, Fallback: !c.ask.fixed, Timeout: time.Duration(c.ask.timeout) * time.Second,
+	}, extra}, nil
+}
+
+// target judges the server's address, and says what is kept of it beside the login.
+func (c *cli) target() (map[string]string, error) {
+	extra := map[string]string{serverKey: c.address()}
+	err := oauth.CheckAddress(c.address())
+	rest, plain := strings.CutPrefix(c.address(), "http://")
+	if err == nil || !plain || !c.ask.insecure || oauth.CheckAddress("https://"+rest) != nil {
+		return extra, err
+	}
+	c.Terminal.Warn("Warning: the connection to %s is not encrypted. Everybody on the way can read this login.", c.address())
+	extra[insecure] = "yes"
+	return extra, nil
+}
+
+// settled is a login of which the server is remembered and the API key is not: its session lasts.
+type settled struct {
+	flow.Flow
+	extra map[string]string
+}
+
+// Login logs in.
+func (s settled) Login(ctx context.Context, ui flow.UI) (cred.Credential, error) {
+	made, err := s.Flow.Login(ctx, ui)
+	if made.Kind == cred.KindAPIKey {
+		made.Kind, made.APIKey = cred.KindOAuth, secret.String{}
+	}
+	made.Extra = s.extra
+	return made, err
+}
