@@ -55,12 +55,13 @@ func (c *cli) root() *cobra.Command {
 	pages := page.Pages{Files: help}
 	root, auth := pages.Command("rio", nil), pages.Command("auth", nil)
 	login := pages.Command("login", c.login, page.Texts{
-		"email": &c.email, "password": &c.given, "organization": &c.organization, "project": &c.project, "auth-token": &c.authToken,
+		"email": &c.email, "password": &c.given, "organization": &c.organization, "project": &c.project,
 	})
 	refresh := pages.Command("refresh-token", c.refresh, page.Texts{"password": &c.given})
 	token := pages.Command("token", c.token, page.Texts{"email": &c.email, "password": &c.given, "level": &c.level})
 	c.ask.AddFlags(login.Flags(), "Make login interactive", "Make login non-interactive")
 	c.ask.AddFlags(refresh.Flags(), "Make login interactive", "Make login non-interactive")
+	login.Flags().StringVar(&c.authToken, "auth-token", "", "Login with auth token only")
 	auth.PersistentPreRunE = func(*cobra.Command, []string) error { return c.open() }
 	logout := func(ctx context.Context) error { return c.Logout(ctx, true) }
 	auth.AddCommand(login, pages.Command("logout", logout), refresh, pages.Command("status", c.status), token)
@@ -82,8 +83,7 @@ func (c *cli) open() error {
 		return err
 	}
 	machine, _ := os.Hostname() // a machine without a name has none on the page
-	c.client = &client.Client{Issuer: base, ID: "rio-cli", Machine: machine}
-	c.api = api{contract.Server{Base: base}}
+	c.api, c.client = api{contract.Server{Base: base}}, &client.Client{Issuer: base, ID: "rio-cli", Machine: machine}
 	c.Identify, c.Revoke = c.api.identify, c.api.revoke
 	shape := flat.Codec{
 		Key: cred.Key{Issuer: base, Client: c.client.ID}, Account: "email_id", Token: "auth_token", Given: "auth_token_given",

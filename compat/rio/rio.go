@@ -85,6 +85,9 @@ func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
 		return &refusal{http.StatusBadRequest, "email and password are needed"}
 	}
 	client, err := c.Authority.Registry.Authenticate(r.Context(), clientID, secret.String{})
+	if errors.Is(err, oauth.InvalidClient) {
+		return &refusal{http.StatusForbidden, "the application " + clientID + " is not registered at this server, or was disabled"}
+	}
 	if err != nil {
 		return err
 	}
@@ -144,6 +147,9 @@ func (c *Contract) renew(w http.ResponseWriter, r *http.Request) error {
 	}
 	// A ready token that an application without a secret gave out is renewed for it: its holder is all the proof there is.
 	client, err := c.Authority.Registry.Authenticate(r.Context(), standing.ClientID, secret.String{})
+	if errors.Is(err, oauth.InvalidClient) {
+		return expired
+	}
 	if err != nil {
 		return err
 	}

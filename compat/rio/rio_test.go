@@ -13,10 +13,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authtest"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/server"
 )
 
@@ -376,3 +378,35 @@ func TestProjects_RIO23_RIO24(t *testing.T) {
 		w.do("GET", "/v2/users/", "", "").refused(t, 404)
 	})
 }
+
+func TestWithoutTheClient_RIO24(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	token := w.token("")
+	if err := w.rooms.Authority.Registry.Remove(t.Context(), "rio-cli", "test"); err != nil {
+		t.Fatal(err)
+	}
+	w.post("/user/login", johns).refused(t, 403)
+	w.get("/user/info", token).refused(t, 401)
+	w.post("/refreshtoken", `{"token":"`+token+`"}`).want(t, 401, `{"error":"token has expired, run rio auth login"}`)
+}
+
+// A token says no more than what it was given for.
+func TestScope_RIO21(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	client, err := w.rooms.Authority.Registry.Client(t.Context(), "rio-cli")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := w.rooms.Authority.Sessions.IssueReady(t.Context(), authority.ReadyAsk{
+		Client: client, PersonID: "usr_grace", Scope: oauth.Scope{oauth.ScopeOpenID}, Level: authority.LevelLow, How: "test",
+	}, w.auth.Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/user/info", "/v2/users/me/", "/v2/projects/"} {
+		w.get(path, token.Reveal()).refused(t, 403)
+	}
+}
+
