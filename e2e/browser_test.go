@@ -455,11 +455,21 @@ func TestBrowser_SignOut_SEC204_SEC212(t *testing.T) {
 	b.sees("Sign in")
 }
 
-// payloads are texts that would run, redirect or break out of a page that did not escape them.
+// payloads are texts that would run, load, redirect or break out of a page that did not escape them. Each fits into what is
+// kept of a machine's name.
 var payloads = []string{
-	`<script>alert(1)</script>`, `"><img src=x onerror=alert(2)>`, `'><svg onload=alert(3)>`, `javascript:alert(4)`, `</title><script>alert(5)</script>`,
-	`{{.}}<b>`, `<iframe srcdoc="<script>parent.alert(6)</script>">`, `<base href=//evil.example>`, `<meta http-equiv=refresh content="0;url=//evil.example">`,
-	`" autofocus onfocus=alert(7) x="`, `<link rel=stylesheet href=//evil.example/x.css>`, `<a href=//evil.example style=position:fixed;inset:0>`,
+	`<script>alert(1)</script>`, `"><script>alert(1)</script>`, `'><script>alert(1)</script>`, `</title><script>alert(1)</script>`,
+	`</script><script>alert(1)</script>`, `</textarea><script>alert(1)</script>`, `--><script>alert(1)</script>`, `]]><script>alert(1)</script>`,
+	`<ScRiPt>alert(1)</sCrIpT>`, `<script/src=//evil.example/x.js>`, `<scr<script>ipt>alert(1)</script>`, `<script>alert(1)//`,
+	`<img src=x onerror=alert(1)>`, `"><img src=x onerror=alert(1)>`, `<img/src="x"/onerror=alert(1)>`, `<img src=//evil.example/x.png>`,
+	`<svg onload=alert(1)>`, `'><svg/onload=alert(1)>`, `<svg><script>alert(1)</script>`, `<svg><a href=javascript:alert(1)>x`,
+	`<math><mtext><img src=x onerror=alert(1)>`, `<iframe src=javascript:alert(1)>`, `<iframe srcdoc="<script>alert(1)</script>">`,
+	`<object data=//evil.example/x.swf>`, `<embed src=//evil.example/x.swf>`, `<base href=//evil.example/>`,
+	`<meta http-equiv=refresh content=0;url=//evil.example>`, `<link rel=stylesheet href=//evil.example/x.css>`,
+	`<style>@import "//evil.example/x.css"</style>`, `<form action=//evil.example><button>Approve`, `"><input name=decision value=approve>`,
+	`" autofocus onfocus=alert(1) x="`, `' autofocus onfocus=alert(1) x='`, "` onmouseover=alert(1) x=`", `<body onload=alert(1)>`,
+	`<details open ontoggle=alert(1)>`, `<video><source onerror=alert(1)>`, `javascript:alert(1)`, `{{constructor.constructor("alert(1)")()}}`,
+	`&lt;script&gt;alert(1)&lt;/script&gt;`, `%3Cscript%3Ealert(1)%3C/script%3E`,
 }
 
 // No text that a stranger chooses runs or loads anything (SEC-209, SEC-083): the judgement of every tab is that no dialog
@@ -474,28 +484,59 @@ func TestBrowser_Payloads_SEC209(t *testing.T) {
 	for i, payload := range payloads {
 		client := fmt.Sprintf("hostile-%d", i)
 		s.registers(t, client, payload)
-		begun := s.begin(t, client, payload)
-		b.open(begun.Complete).says("Is this the code in your terminal?").presses("Approve").sees("You approved the login")
-		for _, query := range []url.Values{
-			{"client_id": {payload}, "state": {payload}}, {"client_id": {client}, "redirect_uri": {payload}},
-			{"client_id": {client}, "machine": {payload}, "state": {payload}, "scope": {payload}, "redirect_uri": {callback}},
-			{"client_id": {client}, "redirect_uri": {callback}, "response_type": {"code"}, "state": {payload}, "machine": {payload},
-				"code_challenge": {strings.Repeat("A", 43)}, "code_challenge_method": {"S256"}, "login_hint": {payload}},
-		} {
-			b.open("/authorize?" + query.Encode())
+		login := s.begin(t, client, payload)
+		b.open(login.Complete).sees("Sign " + payload + " in on " + payload + "?").presses("Approve").sees("You approved the login")
+		s.redeem(t, client, login, "")
+		if i%4 > 0 {
+			continue
 		}
+		b.open("/authorize?" + url.Values{
+			"client_id": {client}, "redirect_uri": {callback}, "response_type": {"code"}, "state": {payload}, "machine": {payload},
+			"code_challenge": {strings.Repeat("A", 43)}, "code_challenge_method": {"S256"}, "login_hint": {payload},
+		}.Encode())
 		b.says("This browser goes to").presses("Deny").sees("Elsewhere")
 		if at, err := url.Parse(b.address()); err != nil || at.Query().Get("state") != payload {
 			t.Errorf("the state %q came back as %s", payload, b.address())
 		}
 	}
-	for _, payload := range payloads {
-		at := url.QueryEscape(payload)
-		for _, path := range []string{"/device?code=", "/cli-auth?user_code=", "/device/result?id=", applications + "?revoked=", "/approve?request=", "/sign-in?return=", "/device?error="} {
-			b.open(path + at)
+	for group := range slices.Chunk(payloads, 7) {
+		all := url.QueryEscape(strings.Join(group, " "))
+		for _, path := range []string{
+			"/device?code=", "/cli-auth?user_code=", "/device/result?id=", "/device?error=", "/approve?request=", "/sign-in?return=",
+			applications + "?revoked=", applications + "/revoke?session=", "/authorize?client_id=", "/authorize?client_id=hostile-0&redirect_uri=",
+			"/authorize?client_id=hostile-0&state=",
+		} {
+			b.open(path + all)
 		}
 	}
-	b.open(applications).sees("Authorized Applications")
+	for _, payload := range []string{`<svg onload=alert(1)>`, `" autofocus onfocus=alert(1) x="`, `{{constructor.constructor("alert(1)")()}}`} {
+		b.open(applications).pressesIn(payload, "Revoke").sees("Revoke " + payload + " on “" + payload + "”?")
+	}
+}
+
+// The judgement of every tab can see what it is to see.
+func TestBrowser_Judgement(t *testing.T) {
+	t.Parallel()
+	bad := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", "script-src 'none'; img-src 'self'")
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<!doctype html><h1>Bad</h1><script>alert(1)</script><img src=http://127.0.0.1:9999/><link rel=stylesheet href=http://127.0.0.1:9999/x.css>")
+	}))
+	t.Cleanup(bad.Close)
+	b := newProfile(t, bad.URL).tab("").open(bad.URL).sees("Bad") // a tab without a home: nothing is asserted of it
+	eventually(t, "the faults", func() error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if said := strings.Join(b.faults, "\n"); !strings.Contains(said, "script-src") || !strings.Contains(said, "img-src") {
+			return fmt.Errorf("noted so far: %q", b.faults)
+		}
+		return nil
+	})
+	b.home = bad.URL
+	if !b.asked("http://127.0.0.1:9999/x.css") || b.ours("http://127.0.0.1:9999/x.css") || !b.ours(bad.URL+"/") {
+		t.Errorf("a request to elsewhere is not told from one to the page's own origin: %v", b.requests)
+	}
+	b.home = ""
 }
 
 // foreign serves a page of somebody else, at 127.0.0.1 or at localhost, which to a browser is the authority's own site.
