@@ -141,7 +141,7 @@ func (s *Server) begin(ctx context.Context) (d device, err error) {
 	if err != nil {
 		return d, err
 	}
-	if err := got.json(http.StatusOK, &d); err != nil {
+	if err := got.json(&d); err != nil {
 		return d, err
 	}
 	if d.Code.IsZero() || d.UserCode == "" || d.URI == "" {

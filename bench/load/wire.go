@@ -75,7 +75,7 @@ func (s *Server) Open(ctx context.Context, connections int) error {
 	if err != nil {
 		return err
 	}
-	if err := answer.json(http.StatusOK, &s.metadata); err != nil {
+	if err := answer.json(&s.metadata); err != nil {
 		return err
 	}
 	if s.metadata.TokenEndpoint == "" {
@@ -132,13 +132,13 @@ func (s *Server) do(ctx context.Context, method, address, body string, header ht
 
 var formType = []string{"application/x-www-form-urlencoded"}
 
-// json reads an answer of this status.
-func (a answer) json(status int, into any) error {
-	if a.status != status {
+// json reads an answer that must be a 200.
+func (a answer) json(into any) error {
+	if a.status != http.StatusOK {
 		return a.unexpected()
 	}
 	if err := json.Unmarshal(a.body, into); err != nil {
-		return fmt.Errorf("%w: %s answered %d without JSON: %w", ErrUnexpected, a.asked, a.status, err)
+		return fmt.Errorf("%w: %s answered without JSON: %w", ErrUnexpected, a.asked, err)
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (a answer) refused() oauth.ErrorCode {
 
 // unexpected says what came instead. Only the error code of a body is repeated: anything else may hold a token.
 func (a answer) unexpected() error {
-	return fmt.Errorf("%w: %s answered %d %s", ErrUnexpected, a.asked, a.status, a.refused())
+	return fmt.Errorf("%w: %s answered %d %s", ErrUnexpected, a.asked, a.status, string(a.refused()))
 }
 
 // tokens is the answer of the token endpoint, as far as it is looked at.
@@ -176,7 +176,7 @@ func (s *Server) token(ctx context.Context, form url.Values, header http.Header)
 }
 
 func (a answer) tokens() (t tokens, err error) {
-	if err := a.json(http.StatusOK, &t); err != nil {
+	if err := a.json(&t); err != nil {
 		return t, err
 	}
 	if t.Access.IsZero() || !strings.EqualFold(t.Type, "Bearer") {

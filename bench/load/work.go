@@ -194,7 +194,7 @@ func prepareIntrospect(ctx context.Context, b *Bench, connections int) (Step, er
 			Active  bool   `json:"active"`
 			Subject string `json:"sub"`
 		}
-		if err := got.json(http.StatusOK, &said); err != nil {
+		if err := got.json(&said); err != nil {
 			return err
 		}
 		if !said.Active || said.Subject == "" {
@@ -213,7 +213,7 @@ func prepareUserinfo(ctx context.Context, b *Bench, connections int) (Step, erro
 		var said struct {
 			Subject string `json:"sub"`
 		}
-		if err := got.json(http.StatusOK, &said); err != nil {
+		if err := got.json(&said); err != nil {
 			return err
 		}
 		if said.Subject == "" {
