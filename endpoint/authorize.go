@@ -104,7 +104,8 @@ func (e *Endpoint) returnable(r *http.Request, f form) (authority.AuthorizationR
 	switch {
 	// A disabled client reads like an unknown one: a redirect would still serve whoever took it over.
 	case errors.Is(err, authority.ErrUnknown) || err == nil && client.Disabled:
-		return none, nil, refuse(http.StatusBadRequest, "The application that sent you here is not known.")
+		return none, nil, refuse(http.StatusBadRequest,
+			"The application that sent you here is not known to this service. Nothing was changed. Ask whoever gave you the application.")
 	case err != nil:
 		return none, nil, err
 	}
@@ -114,10 +115,12 @@ func (e *Endpoint) returnable(r *http.Request, f form) (authority.AuthorizationR
 	// waits there (SEC-008).
 	case uri == "" || len(uri) > maxURI || !client.RedirectAllowed(uri):
 		return none, nil, refuse(http.StatusBadRequest,
-			"The application that sent you here wants the answer at an address that is not registered for it.")
+			"The application that sent you here wants the answer at an address that is not registered for it. Nothing was changed. "+
+				"Ask whoever gave you the application.")
 	// An error cannot go back without its state, and half a state is another one.
 	case len(state) > maxState:
-		return none, nil, refuse(http.StatusBadRequest, "The application that sent you here sent more than can be sent back to it.")
+		return none, nil, refuse(http.StatusBadRequest,
+			"The application that sent you here sent more than can be sent back to it. Nothing was changed; start again from there.")
 	}
 	return authority.AuthorizationRequest{
 		ClientID: client.ID, RedirectURI: uri, State: state, MaxAge: -1, Origin: e.origin(r, f.get("machine")),

@@ -104,7 +104,7 @@ func (s *shell) refuse(answer *response, r *http.Request, status int) {
 		case http.StatusForbidden:
 			s.problem(w, r, status, "invalid_request", "This needs https. Whatever was sent came in the clear: change it.")
 		default:
-			s.problem(w, r, http.StatusNotFound, "not_found", "There is nothing at this address.")
+			s.problem(w, r, http.StatusNotFound, "not_found", "There is nothing at this address. Check the link, or go back to where you came from.")
 		}
 	})).ServeHTTP(answer, r)
 }
