@@ -20,6 +20,7 @@ type signInView struct {
 	Name   string // what stands in the first field
 	Token  string
 	Alert  string
+	Login  bool // it leads to a login, not to the settings
 	Anew   bool // somebody is signed in already, and the login wants a newer sign-in
 }
 
@@ -27,6 +28,7 @@ type signInView struct {
 // that reloading, or coming back to the tab tomorrow, leads to where the person wanted to go.
 func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request, v signInView, status int) {
 	v.Return = ownPath(v.Return)
+	v.Login = !strings.HasPrefix(v.Return, "/settings")
 	v.Name = cut(v.Name, 320)
 	v.Token = formToken(c.browserKey(w, r), PathSignIn)
 	c.render(w, r, status, "signin", view{Title: "Sign in", Alert: v.Alert, Forget: true, Body: v})

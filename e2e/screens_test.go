@@ -144,7 +144,9 @@ func TestScreens(t *testing.T) {
 }
 
 func (s *screens) signIn(at *server) {
-	b := newBrowser(s.t, at.Issue).open("/sign-in").sees("Sign in")
+	b := newBrowser(s.t, at.Issue).open("/device").sees("Sign in").says("which program wants to be signed in")
+	s.take(b, "sign-in-for-login")
+	b.open("/sign-in").sees("Sign in")
 	s.take(b, "sign-in")
 	b.signIn("nobody@example.com", "wrong").says("The name or the password is wrong")
 	s.take(b, "sign-in-wrong")
