@@ -63,6 +63,8 @@ type claims struct {
 	Expires  int64    `json:"exp"`
 	ID       string   `json:"jti"`
 	Ends     int64    `json:"session_exp,omitempty"`
+	Party    string   `json:"azp,omitempty"`                // with Username: only where somebody reads it (Named)
+	Username string   `json:"preferred_username,omitempty"` // OpenID Connect Core section 5.1
 }
 
 // audience is a string where there is one, an array where there are several (RFC 7519 section 4.1.3).
@@ -88,11 +90,14 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 // Access makes an access token of the family for scope and audience, which are within the family's. It lives as long as
 // the client's access tokens do, and never beyond the session.
 func (t *Tokens) Access(family Family, client Client, scope oauth.Scope, aud []string) (token secret.String, life time.Duration, err error) {
+	return t.access(family, client, claims{Scope: scope.String(), Audience: aud})
+}
+
+// access fills in what every access token of the family says.
+func (t *Tokens) access(family Family, client Client, c claims) (token secret.String, life time.Duration, err error) {
 	now := t.now()
 	life = client.AccessLife()
-	c := claims{
-		Subject: family.PersonID, Audience: aud, ClientID: client.ID, Scope: scope.String(), Session: family.ID,
-	}
+	c.Subject, c.ClientID, c.Session = family.PersonID, client.ID, family.ID
 	if !family.Ends.IsZero() {
 		life = min(life, family.Ends.Sub(now))
 		c.Ends = family.Ends.Unix()
@@ -308,6 +313,7 @@ func (c *standingCache) put(key [32]byte, standing Standing, now time.Time) {
 // another client.
 func (t *Tokens) Revoke(ctx context.Context, token string, client Client, address string) error {
 	id := ""
+	token = t.Unwrap(token)
 	if presented, ok := t.sessions.parse(token); ok {
 		id = presented.familyID
 	} else if standing, err := t.read(ctx, token); err == nil {

@@ -38,6 +38,10 @@ type Request struct {
 	Verifier     string // "" : none was sent
 	Scope        oauth.Scope
 	Resources    []string
+	// Named puts preferred_username and azp into the access token, for wires whose clients read their tokens. KeyAudience is
+	// then added to the audience where an API key began the session; "" : nothing is.
+	Named       bool
+	KeyAudience string
 	// Wait is how long a pending device code may be waited for (RFC 7240 `wait`); 0: not at all.
 	Wait time.Duration
 }
@@ -112,7 +116,7 @@ func (g *Granter) tokens(ctx context.Context, r *Request, found granted) (oauth.
 		return oauth.Token{Access: access, Type: "Bearer", ExpiresIn: seconds(life), Scope: found.scope}, err
 	}
 	family := *found.family
-	access, life, err := g.Authority.Tokens.Access(family, r.Client, found.scope, found.audience)
+	access, life, err := g.access(ctx, r, family, found)
 	if err != nil {
 		return oauth.Token{}, err
 	}
@@ -135,6 +139,17 @@ func (g *Granter) tokens(ctx context.Context, r *Request, found granted) (oauth.
 		token.ID, err = g.Authority.Tokens.ID(ctx, family, r.Client, found.nonce, access, ready)
 	}
 	return token, err
+}
+
+func (g *Granter) access(ctx context.Context, r *Request, family authority.Family, found granted) (secret.String, time.Duration, error) {
+	if !r.Named {
+		return g.Authority.Tokens.Access(family, r.Client, found.scope, found.audience)
+	}
+	audience := found.audience
+	if family.APIKeyID != "" && r.KeyAudience != "" {
+		audience = append([]string{r.KeyAudience}, audience...)
+	}
+	return g.Authority.Tokens.Named(ctx, family, r.Client, found.scope, audience)
 }
 
 func (g *Granter) now() time.Time {

@@ -5,6 +5,7 @@ package contracts
 import (
 	"net/http"
 
+	"github.com/doorward/doorward/compat/pilot"
 	"github.com/doorward/doorward/compat/pipeops"
 	"github.com/doorward/doorward/compat/plexsphere"
 	"github.com/doorward/doorward/compat/rio"
@@ -13,7 +14,7 @@ import (
 )
 
 // All returns every contract.
-func All() []server.Contract { return []server.Contract{ofPipeops, ofRio, ofPlexsphere} }
+func All() []server.Contract { return []server.Contract{ofPipeops, ofRio, ofPlexsphere, ofPilot} }
 
 func ofPipeops(rooms server.Rooms) (machines, entries map[string]http.Handler) {
 	contract := &pipeops.Contract{
@@ -35,6 +36,14 @@ func ofPlexsphere(rooms server.Rooms) (machines, entries map[string]http.Handler
 	contract := &plexsphere.Contract{
 		Issuer: rooms.Issuer, Authority: rooms.Authority, Granter: rooms.Granter, People: rooms.People, Domains: rooms.Domains,
 		Address: rooms.Address, Now: rooms.Now, Log: rooms.Log,
+	}
+	return contract.Routes(), nil
+}
+
+func ofPilot(rooms server.Rooms) (machines, entries map[string]http.Handler) {
+	contract := &pilot.Contract{
+		Authority: rooms.Authority, Granter: rooms.Granter, Device: rooms.Endpoints[endpoint.PathDevice],
+		Revoke: rooms.Endpoints[endpoint.PathRevoke], Address: rooms.Address, Log: rooms.Log,
 	}
 	return contract.Routes(), nil
 }
