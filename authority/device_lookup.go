@@ -35,7 +35,7 @@ func (d *Devices) Lookup(ctx context.Context, userCode string, guesser Guesser) 
 	request, err := d.find(ctx, NormalizeUserCode(userCode), now)
 	switch {
 	case err == nil:
-		err = errors.Join(d.attempts.TakeBackAttempt(ctx, person), d.attempts.TakeBackAttempt(ctx, host))
+		err = d.takeBack(ctx, person, host)
 	case errors.Is(err, ErrUnknown):
 		d.guesses.miss(window)
 		d.sessions.recorder.Record(ctx, Event{Kind: EventCodeGuess, PersonID: guesser.PersonID, Address: guesser.Address})
@@ -58,6 +58,13 @@ func (d *Devices) count(ctx context.Context, key string, limit int) error {
 		return ErrTooMany
 	}
 	return nil
+}
+
+// takeBack takes one look-up back from both counters, at once: the store commits them together.
+func (d *Devices) takeBack(ctx context.Context, person, host string) error {
+	other := make(chan error, 1)
+	go func() { other <- d.attempts.TakeBackAttempt(ctx, host) }()
+	return errors.Join(d.attempts.TakeBackAttempt(ctx, person), <-other)
 }
 
 // find returns the pending request of a normalised user code.

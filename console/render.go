@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -104,14 +103,13 @@ func picture(body []byte) string {
 	return ""
 }
 
-var colour = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
-
 // accent is the operator's colour as a rule, with black or white on it, whichever can be read better (WCAG 2.2, 1.4.3).
 func accent(value string) string {
-	if !colour.MatchString(value) { // a name, or a rule that would go on behind it
+	digits, hash := strings.CutPrefix(value, "#")
+	number, err := strconv.ParseUint(digits, 16, 24)
+	if !hash || len(digits) != 6 || err != nil { // a name, or a rule that would go on behind it
 		return ""
 	}
-	number, _ := strconv.ParseUint(value[1:], 16, 32) // the pattern allows nothing else
 	on := "#ffffff"
 	if luminance(uint32(number)) > 0.179 {
 		on = "#000000"
