@@ -174,7 +174,7 @@ func addressOf(r *http.Request) string {
 		return r.URL.RequestURI()
 	}
 	values := url.Values{}
-	for _, name := range []string{"request", "code", "id", "session"} {
+	for _, name := range []string{"request", "code", "id", "session", "key"} {
 		if value := r.PostForm.Get(name); value != "" {
 			values.Set(name, value)
 		}

@@ -90,7 +90,7 @@ func (v visit) genuine(r *http.Request, purpose string) bool {
 }
 
 // roads are the first parts of the addresses to which a sign-in may lead back.
-var roads = []string{PathApprove, PathDevice, "/DEVICE", "/cli-auth", "/CLI-AUTH", "/d", "/D", "/settings"}
+var roads = []string{PathApprove, PathDevice, "/DEVICE", "/cli-auth", "/CLI-AUTH", "/d", "/D", "/settings", "/admin"}
 
 // ownPath returns the address if it is one of these pages, else the page of applications. A browser reads \ as / and
 // skips line breaks, so that what is not plainly a path here is none (SEC-210).

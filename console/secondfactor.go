@@ -58,6 +58,11 @@ func (c *Console) Admit(w http.ResponseWriter, r *http.Request, signIn identity.
 		c.askOneTime(w, r, oneTimeView{sealed}, "", http.StatusOK)
 		return
 	}
+	c.Enter(w, r, signIn, back)
+}
+
+// Enter signs in, with a new cookie, who has proved all that is to be proved, and leads back.
+func (c *Console) Enter(w http.ResponseWriter, r *http.Request, signIn identity.SignIn, back string) {
 	if err := c.begin(w, r, signIn); err != nil {
 		c.fail(w, r, err)
 		return
@@ -91,15 +96,12 @@ func (c *Console) oneTime(w http.ResponseWriter, r *http.Request) {
 		c.Authority.Recorder.Record(ctx, event)
 		c.askOneTime(w, r, body, saidCodeWrong, http.StatusUnauthorized)
 		return
-	case err == nil:
-		so.SignIn.Methods = append(so.SignIn.Methods, MethodOneTime)
-		err = c.begin(w, r, so.SignIn)
-	}
-	if err != nil {
+	case err != nil:
 		c.fail(w, r, err)
 		return
 	}
-	see(w, ownPath(so.Return))
+	so.SignIn.Methods = append(so.SignIn.Methods, MethodOneTime)
+	c.Enter(w, r, so.SignIn, so.Return)
 }
 
 // proved opens what was proved so far; otherwise it says why not, for the page. A password that was changed, or an account

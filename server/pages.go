@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/console"
+	"github.com/doorward/doorward/console/factor"
 	"github.com/doorward/doorward/console/federated"
+	"github.com/doorward/doorward/console/keys"
 	"github.com/doorward/doorward/federation"
 	"github.com/doorward/doorward/identity"
 )
@@ -24,14 +26,19 @@ func (s *Server) furnish() *console.Console {
 	}
 }
 
-// federated makes the pages of sign-ins through a binding.
-func (s *Server) federated() *federated.Room {
+// room is some of the pages for people.
+type room interface {
+	Routes() map[string]http.Handler
+}
+
+// below are the pages that stand on the console: API keys, second factors, sign-ins through a binding.
+func (s *Server) below() []room {
 	c := &s.config
-	return &federated.Room{
+	return []room{&keys.Room{Console: s.console, People: c.Store}, &factor.Room{Console: s.console}, &federated.Room{
 		Console: s.console, Domains: c.Store, Links: c.Store, Attempts: c.Store,
 		Upstreams: &federation.Upstreams{AllowPrivate: c.PrivateProviders, Now: c.Now, Log: c.Log},
 		Unseal:    func(sealed, ad []byte) ([]byte, error) { return c.Master.Open(bindingPurpose, sealed, ad) },
-	}
+	}}
 }
 
 // authenticator makes what checks one-time codes.

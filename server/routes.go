@@ -48,7 +48,9 @@ func (s *Server) list() []route {
 		add(entry, entries)
 	}
 	add(page, s.console.Routes())
-	add(page, s.federated().Routes())
+	for _, room := range s.below() {
+		add(page, room.Routes())
+	}
 	add(probe, map[string]http.Handler{
 		"GET /healthz": http.HandlerFunc(s.health),
 		"GET /readyz":  http.HandlerFunc(s.readiness),
