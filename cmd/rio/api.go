@@ -16,11 +16,12 @@ import (
 // api is the product's own part of the server; the device login is the standard one.
 type api struct{ contract.Server }
 
-// data is what the older addresses answer.
+// data is what the older addresses answer. The renewal has the token under two names, of which either will do.
 type data struct {
 	Data struct{ Token, Email string }
 }
 
+// post sends an object and returns the token of the answer, where there is one.
 func (a api) post(ctx context.Context, path string, bearer secret.String, body map[string]string) (string, error) {
 	var answer data
 	err := a.Call(ctx, contract.Request{Method: http.MethodPost, Path: path, Bearer: bearer, Body: body}, &answer)

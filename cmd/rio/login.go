@@ -16,7 +16,8 @@ import (
 	"github.com/doorward/doorward/terminal"
 )
 
-// login obtains a token in one of the three ways and sets the context, and only then replaces an earlier login.
+// login obtains a token in one of the three ways and sets the context, and only then replaces an earlier login: whatever
+// fails before leaves that as it was, and the new session is ended again.
 func (c *cli) login(ctx context.Context) error {
 	if c.project != "" && c.organization == "" && !c.ask.Asks() {
 		return authcmd.Fail("no_organization")
@@ -60,7 +61,8 @@ func (c *cli) choose(ctx context.Context) (flow.Flow, error) {
 	return c.byPassword(ctx, cred.Credential{}, c.email, "med")
 }
 
-// byPassword is a login at a level with what the flags gave, or what the person types now.
+// byPassword is a login at a level with what the flags gave, or what the person types now. It is asked for before anything is
+// sent; the password goes to the server once and is kept nowhere. old is whose name and context the new login has.
 func (c *cli) byPassword(ctx context.Context, old cred.Credential, email, level string) (flow.Flow, error) {
 	email, err := c.ask.Text(ctx, email, "Email: ", authcmd.Fail("no_email"))
 	if err != nil {

@@ -51,6 +51,7 @@ type cli struct {
 	email, given, organization, project, authToken, level string
 }
 
+// root is the tree of commands; their words stand in help.
 func (c *cli) root() *cobra.Command {
 	pages := page.Pages{Files: help}
 	root, auth := pages.Command("rio", nil), pages.Command("auth", nil)
@@ -85,6 +86,7 @@ func (c *cli) open() error {
 	machine, _ := os.Hostname() // a machine without a name has none on the page
 	c.api, c.client = api{contract.Server{Base: base}}, &client.Client{Issuer: base, ID: "rio-cli", Machine: machine}
 	c.Identify, c.Revoke = c.api.identify, c.api.revoke
+	// The names are those of the clients in the field, whose file this may be; the last one of the first line is ours.
 	shape := flat.Codec{
 		Key: cred.Key{Issuer: base, Client: c.client.ID}, Account: "email_id", Token: "auth_token", Given: "auth_token_given",
 		Extra: []string{"organization_id", "organization_name", "organization_short_id", "project_id", "project_name"},
@@ -116,7 +118,7 @@ func words() authcmd.Words {
 	}
 }
 
-// over reports whether the token is good no more.
+// over reports whether the token is good no more, by the server's word: a server that cannot be asked has not said so.
 func over(err error) bool {
 	return errors.Is(err, session.ErrExpired) || errors.Is(err, oauth.InvalidToken)
 }
@@ -136,7 +138,7 @@ func (c *cli) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err = c.Session.Refresh(ctx); over(err) {
+	if _, err = c.Session.Refresh(ctx); over(err) { // the file keeps the token that has ended: it says whose it was
 		var again flow.Flow
 		if again, err = c.byPassword(ctx, old, old.Account, "med"); err == nil {
 			_, err = c.LogIn(ctx, again)

@@ -46,6 +46,7 @@ func (c *Contract) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}{answer.text})
 }
 
+// unreadable says why a body was not read; its text is for people already.
 func unreadable(err error) error {
 	switch {
 	case errors.Is(err, body.ErrTooLarge):

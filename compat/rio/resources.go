@@ -160,6 +160,8 @@ func given(values []string) []string {
 	return slices.DeleteFunc(slices.Clone(values), func(value string) bool { return value == "" })
 }
 
+// number reads a number of the query. What is none is refused: a client that believes in a page it did not get would take
+// half a list for the whole.
 func number(query url.Values, name string, usual, least int) (int, error) {
 	text := query.Get(name)
 	if text == "" {

@@ -45,6 +45,8 @@ func (c *Contract) Routes() map[string]http.Handler {
 	}
 }
 
+// only lets one method through. Everything that fails comes back here, so that no answer is without an error in the clients'
+// shape; HEAD is no GET to them.
 func (c *Contract) only(method string, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := error(&refusal{http.StatusMethodNotAllowed, "use " + method + " here"})
@@ -59,10 +61,8 @@ func (c *Contract) only(method string, serve func(http.ResponseWriter, *http.Req
 	})
 }
 
-// envelope is around what the older addresses answer.
-type envelope struct {
-	Data any `json:"data"`
-}
+// data is how the older addresses wrap what they answer.
+func data(members map[string]string) any { return map[string]any{"data": members} }
 
 // levels are the values of ?type=; none is low.
 var levels = map[string]authority.Level{
@@ -108,9 +108,7 @@ func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body.Send(w, http.StatusOK, envelope{struct {
-		Token string `json:"token"`
-	}{token.Reveal()}})
+	body.Send(w, http.StatusOK, data(map[string]string{"token": token.Reveal()}))
 	return nil
 }
 
@@ -161,7 +159,7 @@ func (c *Contract) renew(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	text := token.Reveal() // under both names: clients of several ages read it
-	body.Send(w, http.StatusOK, envelope{map[string]string{"Token": text, "token": text}})
+	body.Send(w, http.StatusOK, data(map[string]string{"Token": text, "token": text}))
 	return nil
 }
 
@@ -183,14 +181,13 @@ func (c *Contract) logout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// info is what the clients ask to know whether their token is good.
 func (c *Contract) info(w http.ResponseWriter, r *http.Request) error {
 	person, err := c.whose(r)
 	if err != nil {
 		return err
 	}
-	body.Send(w, http.StatusOK, envelope{struct {
-		Email string `json:"email"`
-	}{person.Email}})
+	body.Send(w, http.StatusOK, data(map[string]string{"email": person.Email}))
 	return nil
 }
 
@@ -219,6 +216,7 @@ func (c *Contract) whose(r *http.Request) (identity.Person, error) {
 	return person, err
 }
 
+// origin is who asks, for the person's list of sessions. The agent is whatever a client says, cut to what a list can show.
 func (c *Contract) origin(r *http.Request) authority.Origin {
 	agent := r.UserAgent()
 	return authority.Origin{Address: c.Address(r), Agent: strings.ToValidUTF8(agent[:min(len(agent), 256)], "")}

@@ -126,6 +126,26 @@ func (w *wire) standing(token string) map[string]any {
 	}.Encode()).body
 }
 
+// device goes through a device login of a client, as its own programs do.
+func (w *wire) device(client, scope string) answer {
+	w.t.Helper()
+	const form = "application/x-www-form-urlencoded"
+	begun := w.do("POST", "/device_authorization", form, url.Values{"client_id": {client}, "scope": {scope}}.Encode()).body
+	code, _ := begun["device_code"].(string)
+	poll := url.Values{
+		"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {code}, "client_id": {client},
+	}.Encode()
+	pending := w.do("POST", "/token", form, poll)
+	if pending.status != 400 || pending.body["error"] != "authorization_pending" {
+		w.t.Fatalf("RIO-16 %d %s", pending.status, pending.text)
+	}
+	john := w.auth.VisitorOf(authtest.Person{Username: seed.John, Password: seed.JohnPassword})
+	if _, err := john.ApproveDevice(w.t.Context(), begun["verification_uri_complete"].(string)); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.do("POST", "/token", form, poll)
+}
+
 func TestDeviceLogin_RIO15_RIO16_RIO17(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -135,21 +155,10 @@ func TestDeviceLogin_RIO15_RIO16_RIO17(t *testing.T) {
 	if !strings.HasPrefix(device, w.auth.Issuer) || !strings.HasPrefix(tokens, w.auth.Issuer) {
 		t.Fatalf("RIO-15 %v", found)
 	}
-	const form = "application/x-www-form-urlencoded"
-	begun := w.do("POST", strings.TrimPrefix(device, w.auth.Issuer), form, "client_id=rio-cli&scope=openid+email").body
-	code, _ := begun["device_code"].(string)
-	poll := url.Values{
-		"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {code}, "client_id": {"rio-cli"},
-	}.Encode()
-	pending := w.do("POST", strings.TrimPrefix(tokens, w.auth.Issuer), form, poll)
-	if pending.status != 400 || pending.body["error"] != "authorization_pending" {
-		t.Fatalf("RIO-16 %d %s", pending.status, pending.text)
+	if device != w.auth.Issuer+"/device_authorization" || tokens != w.auth.Issuer+"/token" {
+		t.Fatalf("RIO-15 %v", found)
 	}
-	john := w.auth.VisitorOf(authtest.Person{Username: seed.John, Password: seed.JohnPassword})
-	if _, err := john.ApproveDevice(t.Context(), begun["verification_uri_complete"].(string)); err != nil {
-		t.Fatal(err)
-	}
-	login := w.do("POST", strings.TrimPrefix(tokens, w.auth.Issuer), form, poll)
+	login := w.device("rio-cli", "openid email")
 	parts := strings.Split(login.body["id_token"].(string), ".")
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
@@ -285,6 +294,13 @@ func TestLogout_RIO20(t *testing.T) {
 	if got := w.standing(other); got["active"] != true {
 		t.Errorf("%v", got)
 	}
+	t.Run("an access token of another application ends nothing", func(t *testing.T) {
+		access, _ := w.device("doorward", "openid email").body["access_token"].(string)
+		w.get("/user/info", access).want(t, 200, `{"data":{"email":"user@example.com"}}`)
+		w.post("/user/logout", "", "Authorization", "Bearer "+access).refused(t, 401)
+		w.get("/user/info", access).want(t, 200, `{"data":{"email":"user@example.com"}}`)
+		w.post("/refreshtoken", `{"token":"`+access+`"}`).refused(t, 401)
+	})
 	t.Run("a token that was brought along", func(t *testing.T) {
 		if got := w.post("/refreshtoken", `{"token":"`+seed.ReadyToken+`"}`); got.status != 200 {
 			t.Errorf("it is renewed as any: %d %s", got.status, got.text)
@@ -409,4 +425,3 @@ func TestScope_RIO21(t *testing.T) {
 		w.get(path, token.Reveal()).refused(t, 403)
 	}
 }
-

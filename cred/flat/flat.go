@@ -46,6 +46,7 @@ func (c Codec) Decode(data []byte) (map[cred.Key]cred.Credential, error) {
 	login.Refresh = login.Access
 	for _, name := range c.Extra {
 		var text string
+		// An older client writes null where it has nothing.
 		if json.Unmarshal(file[name], &text) == nil && text != "" {
 			if login.Extra == nil {
 				login.Extra = make(map[string]string)
