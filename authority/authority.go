@@ -20,6 +20,12 @@ type Store interface {
 	Events
 }
 
+// waker is a store that knows at once when another replica has committed news. It only makes the catch-up come sooner:
+// correctness never needs it.
+type waker interface {
+	Wake() <-chan struct{}
+}
+
 // Config is what an authority is made of. Issuer, Store and Master are needed; the rest has useful zero values.
 type Config struct {
 	Issuer   string // https://id.example, without a slash at the end
@@ -91,6 +97,9 @@ func New(config Config) *Authority {
 	a.Devices = newDevices(config, a.Sessions, decided, now)
 	a.follower = &follower{
 		store: config.Store, marks: marks, decided: decided, waiters: a.Devices.waiters, every: config.CatchUp, now: now, log: log,
+	}
+	if store, ok := config.Store.(waker); ok {
+		a.follower.wake = store.Wake()
 	}
 	a.Tokens.fresh = a.follower.Fresh
 	return a

@@ -14,6 +14,7 @@ const (
 	overlap          = 2 * transactionLimit
 	staleAfter       = 3 * time.Second
 	defaultCatchUp   = 400 * time.Millisecond
+	wakeGap          = 10 * time.Millisecond
 )
 
 // follower tells this replica what others decided and ended. What this replica does itself, it knows without.
@@ -23,6 +24,7 @@ type follower struct {
 	decided *decided
 	waiters *waiters
 	every   time.Duration
+	wake    <-chan struct{} // says that there may be news; nil where the store has no such thing
 	now     func() time.Time
 	log     *slog.Logger
 
@@ -51,12 +53,17 @@ func (f *follower) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			err := f.catchUp(ctx)
-			if err != nil && !failing && ctx.Err() == nil {
-				f.log.Warn("this replica does not hear of the others; checks are refused until it does", "error", err)
+		case <-f.wake:
+			// A breath, so that a hundred decisions a second are one question and not a hundred.
+			if !sleep(ctx, wakeGap) {
+				return
 			}
-			failing = err != nil
 		}
+		err := f.catchUp(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			f.log.Warn("this replica does not hear of the others; checks are refused until it does", "error", err)
+		}
+		failing = err != nil
 	}
 }
 
@@ -85,4 +92,16 @@ func (f *follower) catchUp(ctx context.Context) error {
 	f.since = now.Add(-overlap)
 	f.heard.Store(int64(began))
 	return nil
+}
+
+// sleep waits, and reports false where ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

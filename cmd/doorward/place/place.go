@@ -150,7 +150,7 @@ func (p Place) Open(ctx context.Context, now func() time.Time, log *slog.Logger)
 // openDatabase makes a key only for a database without signing keys: those are sealed under the first replica's, and a new
 // one would be of no use to anybody.
 func (p Place) openDatabase(ctx context.Context, now func() time.Time, log *slog.Logger) (server.Store, *keys.Master, error) {
-	store, err := postgres.Open(ctx, postgres.Config{URL: p.Database, Now: now, Log: log})
+	store, err := postgres.Open(ctx, postgres.Config{URL: p.Database, Now: now, Notify: true, Log: log})
 	if err != nil {
 		return nil, nil, err
 	}
