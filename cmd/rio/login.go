@@ -24,7 +24,7 @@ func (c *cli) login(ctx context.Context) error {
 	}
 	before, err := c.Stored(ctx)
 	if err == nil && !before.Access.IsZero() && c.ask.Asks() {
-		question := "You are already logged in as " + terminal.Clean(before.Account) + ". Override this login? [y/N] "
+		question := "You are already logged in as " + terminal.Clean(cmp.Or(before.Account, "somebody")) + ". Override this login? [y/N] "
 		if yes, err := c.Terminal.Confirm(ctx, terminal.Question{Text: question}); err != nil || !yes {
 			return cmp.Or(err, authcmd.Fail("kept"))
 		}

@@ -138,7 +138,7 @@ func (c *cli) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err = c.Session.Refresh(ctx); over(err) { // the file keeps the token that has ended: it says whose it was
+	if _, err = c.Session.Refresh(ctx); over(err) && old.Account != "" { // the file keeps the token that has ended: it says whose it was
 		var again flow.Flow
 		if again, err = c.byPassword(ctx, old, old.Account, "med"); err == nil {
 			_, err = c.LogIn(ctx, again)

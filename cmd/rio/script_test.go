@@ -232,7 +232,9 @@ func control(ts *testscript.TestScript, _ bool, args []string) {
 	case "start":
 		s.auth.Start()
 	case "hold":
-		s.gate = make(chan struct{}) // nothing runs beside
+		s.mu.Lock()
+		s.gate = make(chan struct{})
+		s.mu.Unlock()
 	case "page":
 		s.mu.Lock()
 		s.page = true
