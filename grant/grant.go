@@ -169,7 +169,8 @@ func refreshes(client authority.Client, scope oauth.Scope) bool {
 	return true
 }
 
-func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+// seconds are whole ones, rounded up: what was begun a moment ago says the life that it was given.
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 // wireError is the one map from the authority's errors to the wire's.
 func wireError(err error) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -46,11 +47,14 @@ func exitCode(err error) int {
 
 // words are the sentences of the product's page.
 func words() authcmd.Words {
-	usual := authcmd.Program{Words: authcmd.Words{Name: "plexctl", Login: "plexctl login"}}
+	usual := authcmd.Program{Words: authcmd.Words{Name: "plexctl", Login: "plexctl login", Messages: map[string]authcmd.Failure{
+		"login_invalid": {Message: "The server does not accept the token.", Hint: "Run 'plexctl login' to log in again."},
+	}}}
 	return authcmd.Words{
 		Name: "plexctl", Login: "plexctl login",
-		Code: func(prompt flow.Prompt) string {
-			return "To sign in, open this address in any browser:\n\n    " + prompt.URI + "\n\nThere, enter the code: " + prompt.UserCode + "\n\n"
+		Code: func(prompt flow.Prompt) string { // with the code in the address: only then does the provider's refusal find its way here
+			address := cmp.Or(prompt.URIComplete, prompt.URI)
+			return "To sign in, open this address in any browser:\n\n    " + address + "\n\nThe code is " + prompt.UserCode + "\n\n"
 		},
 		Explain: func(err error) (authcmd.Failure, bool) {
 			failure := usual.Explain(err)
