@@ -50,6 +50,9 @@ func devBanner(issuer string, seeded *server.Seed) string {
 	for _, o := range seeded.Organisations {
 		rows = append(rows, []string{"organisation", o.Name, o.ID, "short " + o.Short})
 	}
+	for _, p := range seeded.Projects {
+		rows = append(rows, []string{"project", p.Name, p.ID, "in " + p.OrganisationID})
+	}
 	for _, t := range seeded.ReadyTokens {
 		rows = append(rows, []string{"ready token", t.Token.Reveal(), "of " + t.PersonID, "client " + t.ClientID})
 	}
