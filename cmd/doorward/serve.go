@@ -99,11 +99,11 @@ func (s *serve) run(ctx context.Context) (err error) {
 		return errors.Join(err, config.Listener.Close())
 	}
 	config.Store, config.Master = store, master
-	return s.serve(ctx, config, where)
+	return s.serve(ctx, config, where, beside)
 }
 
 // serve starts the server, says so, and runs it.
-func (s *serve) serve(ctx context.Context, config server.Config, where place.Place) error {
+func (s *serve) serve(ctx context.Context, config server.Config, where place.Place, beside *upstream) error {
 	running, err := server.New(ctx, config) // it closes the store and the listener where it fails
 	if err != nil {
 		return err
@@ -114,6 +114,7 @@ func (s *serve) serve(ctx context.Context, config server.Config, where place.Pla
 		s.program.Terminal.Warn("Warning: 'doorward admin' cannot reach this server: %s", err)
 	}
 	defer desk.close()
+	beside.wait()
 	if err := s.announce(running, where); err != nil {
 		return err
 	}

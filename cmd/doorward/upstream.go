@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"sync"
 
 	"github.com/doorward/doorward/cmd/doorward/place"
 	"github.com/doorward/doorward/cmd/doorward/seed"
@@ -17,7 +18,8 @@ import (
 type upstream struct {
 	issuer  string
 	end     context.CancelFunc
-	running chan error // what became of it
+	ready   chan struct{} // closed where it answers, or never will
+	running chan error    // what became of it
 }
 
 // listenBeside takes the next port for the second authority, or a free one where that is taken or the first has a free one.
@@ -49,7 +51,7 @@ func startUpstream(ctx context.Context, asked string, first server.Config) (*ups
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	u := &upstream{issuer: "http://localhost:" + port, running: make(chan error, 1)}
+	u := &upstream{issuer: "http://localhost:" + port, ready: make(chan struct{}), running: make(chan error, 1)}
 	// It ends after the first one, which may still ask it something while it drains.
 	ctx, u.end = context.WithCancel(context.WithoutCancel(ctx))
 	config := server.Config{
@@ -57,7 +59,7 @@ func startUpstream(ctx context.Context, asked string, first server.Config) (*ups
 		Brand: console.Brand{Name: "Identity provider for development"},
 	}
 	go func() {
-		err := runUpstream(ctx, config)
+		err := u.run(ctx, config)
 		switch {
 		case errors.Is(err, context.Canceled): // the first one ended before this one had begun
 			err = nil
@@ -69,7 +71,9 @@ func startUpstream(ctx context.Context, asked string, first server.Config) (*ups
 	return u, nil
 }
 
-func runUpstream(ctx context.Context, config server.Config) (err error) {
+func (u *upstream) run(ctx context.Context, config server.Config) (err error) {
+	ready := sync.OnceFunc(func() { close(u.ready) })
+	defer ready()
 	where, err := place.NewTemporary("doorward-upstream-")
 	if err != nil {
 		return errors.Join(err, config.Listener.Close())
@@ -84,7 +88,15 @@ func runUpstream(ctx context.Context, config server.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	ready()
 	return running.Run(ctx)
+}
+
+// wait waits until it answers: what --dev prints is then true.
+func (u *upstream) wait() {
+	if u != nil {
+		<-u.ready
+	}
 }
 
 // close ends it and waits until nothing of it is left.
