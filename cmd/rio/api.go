@@ -28,13 +28,12 @@ func (a api) post(ctx context.Context, path string, bearer secret.String, body m
 	return answer.Data.Token, err
 }
 
-// with is a credential with the token of an answer. A token that lives renews itself.
+// with is a credential with the token of an answer, which must have one: an empty token would pass for a logout.
 func with(c cred.Credential, token string, err error) (cred.Credential, error) {
 	if err == nil && token == "" {
 		err = &oauth.TemporaryError{Err: errors.New("the server answered without a token")}
 	}
 	c.Kind, c.Access = cmp.Or(c.Kind, cred.KindOAuth), secret.New(token)
-	c.Refresh = c.Access
 	return c, err
 }
 
