@@ -150,9 +150,11 @@ func TestRenewReady_RIO09_RIO19_SameLevelSameSessionAndAGraceForTheOld(t *testin
 	var group sync.WaitGroup
 	for i := range answers {
 		group.Go(func() {
-			if answers[i], _, err = h.Sessions.RenewReady(t.Context(), token, h.cli, Origin{}); err != nil {
+			next, _, err := h.Sessions.RenewReady(t.Context(), token, h.cli, Origin{})
+			if err != nil {
 				t.Error(err)
 			}
+			answers[i] = next
 		})
 	}
 	group.Wait()

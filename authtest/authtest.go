@@ -146,7 +146,9 @@ func (a *Authority) Start() {
 		end()
 		a.t.Fatalf("authtest: the authority does not start: %v", err)
 	}
-	a.Issuer, a.address = running.Issuer(), running.Addr().String()
+	if a.Issuer == "" { // they stay as they are when it starts again, and others may be reading them by then
+		a.Issuer, a.address = running.Issuer(), running.Addr().String()
+	}
 	a.end, a.ended = end, make(chan error, 1)
 	go func() { a.ended <- running.Run(ctx) }()
 	<-running.Ready()
