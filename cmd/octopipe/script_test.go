@@ -42,7 +42,7 @@ func TestScreens(t *testing.T) {
 			env.Values["authority"], env.Values["asked"] = auth, new(atomic.Int32)
 			home := filepath.Join(env.WorkDir, "home")
 			for name, value := range map[string]string{
-				"HOME": home, "OCTOPIPE_SERVER": auth.Issuer, "BROWSER": "true", "NO_COLOR": "1", "AUTH": home + "/.octopipe/auth.json",
+				"HOME": home, "OCTOPIPE_SERVER": auth.Issuer, "BROWSER": "true", "NO_COLOR": "1", "GORACE": "atexit_sleep_ms=0", "AUTH": home + "/.octopipe/auth.json",
 				"FREE": freePort(t),
 			} {
 				env.Setenv(name, value)
@@ -74,7 +74,7 @@ var (
 func command(ctx context.Context, ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"HOME", "PATH", "OCTOPIPE_SERVER", "BROWSER", "NO_COLOR", "HTTP_PROXY", "GOCOVERDIR", "OUT"} {
+	for _, name := range []string{"HOME", "PATH", "OCTOPIPE_SERVER", "BROWSER", "NO_COLOR", "GORACE", "HTTP_PROXY", "GOCOVERDIR", "OUT"} {
 		if value := ts.Getenv(name); value != "" {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}

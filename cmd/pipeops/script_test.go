@@ -46,6 +46,7 @@ func TestScreens(t *testing.T) {
 			env.Setenv("PIPEOPS_API_URL", auth.Issuer)
 			env.Setenv("BROWSER", "none")
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // a program under the race detector ends a second later otherwise
 			return os.MkdirAll(home, 0o700)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -103,7 +104,7 @@ func environ(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{
 		"HOME", "PATH", "PIPEOPS_API_URL", "PIPEOPS_DASHBOARD_URL", "PIPEOPS_CONFIG_PATH", "PIPEOPS_AUTH_TOKEN", "BROWSER", "NO_COLOR",
-		"TESTSCRIPT_COMMAND", "GOCOVERDIR",
+		"TESTSCRIPT_COMMAND", "GOCOVERDIR", "GORACE",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
