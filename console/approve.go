@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/console/facts"
 	"github.com/doorward/doorward/oauth"
 )
 
@@ -22,7 +23,7 @@ func (c *Console) showApproval(w http.ResponseWriter, r *http.Request, v visit) 
 		Title: "Approve a login", Person: &v, Return: PathApprove + "?" + url.Values{"request": {sealed}}.Encode(),
 		leadsTo: request.RedirectURI,
 		Body: decisionView{
-			facts:   factsOf(client, request.Scope, request.Origin, request.At, c.Now(), c.Address(r)),
+			Facts:   facts.Of(client, request.Scope, request.Origin, request.At, c.Now(), c.Address(r)),
 			Request: sealed, To: destination(request.RedirectURI), Action: PathApprove, Token: v.Token(request.ID),
 		},
 	})
@@ -61,9 +62,9 @@ func stale(request authority.AuthorizationRequest, v visit, now time.Time) bool 
 func destination(uri string) string {
 	parsed, err := url.Parse(uri)
 	if err != nil || parsed.Host == "" {
-		return shown(uri)
+		return facts.Shown(uri)
 	}
-	return shown(parsed.Scheme + "://" + parsed.Host)
+	return facts.Shown(parsed.Scheme + "://" + parsed.Host)
 }
 
 // approve takes the decision and leads back to the program with a 303, so that no browser sends the form along (SEC-023).

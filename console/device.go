@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/console/facts"
 )
 
 // codeView is the page that asks for a code.
@@ -17,7 +18,7 @@ type codeView struct{ Code, Action, Token string }
 
 // decisionView is the page that asks for a decision.
 type decisionView struct {
-	facts
+	facts.Facts
 	Code    string // in two groups
 	ID      string
 	Request string // sealed, of a login in this browser
@@ -77,7 +78,7 @@ func (c *Console) Device(w http.ResponseWriter, r *http.Request, v Visit, bindin
 	c.render(w, r, http.StatusOK, "decide", view{
 		Title: "Approve a login", Person: &v, Return: pageOf(r) + "?" + url.Values{"user_code": {request.UserCode}}.Encode(),
 		Body: decisionView{
-			facts: factsOf(client, request.Scope, request.Origin, request.Created, now, c.Address(r)),
+			Facts: facts.Of(client, request.Scope, request.Origin, request.Created, now, c.Address(r)),
 			Code:  authority.FormatUserCode(request.UserCode), ID: request.ID, Action: PathDevice, Token: v.Token(request.ID),
 		},
 	})
@@ -102,7 +103,7 @@ func pageOf(r *http.Request) string {
 // code was right once (SEC-105). Whoever has used up their guesses does not see what they typed: it looks as if it had
 // been tried.
 func (c *Console) refuseCode(w http.ResponseWriter, r *http.Request, v visit, typed string, err error) {
-	switch body := (codeView{Code: cut(typed, 32)}); {
+	switch body := (codeView{Code: facts.Cut(typed, 32)}); {
 	case isUnknown(err):
 		c.askCode(w, r, v, body, http.StatusNotFound, saidCode)
 	case errors.Is(err, authority.ErrTooMany):
@@ -237,7 +238,7 @@ func (c *Console) denied(v visit) view {
 // approved is the page of somebody who may have been talked into it: the way back is on it (RFC 10027 section 6.1.6).
 func (c *Console) approved(ctx context.Context, request authority.DeviceRequest, v visit) view {
 	return view{Title: "You approved the login", Person: &v, Body: resultView{
-		Application: c.nameOf(ctx, request.ClientID), Machine: shown(request.Origin.Machine),
+		Application: c.nameOf(ctx, request.ClientID), Machine: facts.Shown(request.Origin.Machine),
 		Text: "Go back to your terminal; it goes on by itself. You can close this window.",
 		ID:   request.ID, Token: v.Token(pathDisown + request.ID),
 	}}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/console/facts"
 )
 
 //go:embed pages/*.html
@@ -61,7 +62,7 @@ type Page struct {
 
 // parsePages makes the pages for a brand; a fault in a template is a fault of the build and panics.
 func parsePages(brand Brand) pages {
-	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{"moment": moment, "day": day}).
+	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{"moment": facts.Moment, "day": facts.Day}).
 		ParseFS(pageFiles, "pages/layout.html"))
 	p := pages{layout: layout, templates: make(map[string]*template.Template), assets: make(map[string]asset)}
 	files, err := pageFiles.ReadDir("pages")

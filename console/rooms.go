@@ -69,9 +69,3 @@ func (c *Console) Visitor(r *http.Request) (Visit, error) {
 	}
 	return v, err
 }
-
-// Shown makes a name that somebody chose fit for a page.
-func Shown(text string) string { return shown(text) }
-
-// Ago says how long something is past.
-func Ago(d time.Duration) string { return ago(d) }

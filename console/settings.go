@@ -1,10 +1,12 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/console/facts"
 )
 
 // application is one line of the list: what one machine holds.
@@ -44,14 +46,14 @@ func (c *Console) showApplications(w http.ResponseWriter, r *http.Request, v vis
 
 func (c *Console) application(r *http.Request, family authority.Family) application {
 	line := application{
-		ID: family.ID, Name: c.nameOf(r.Context(), family.ClientID), Machine: shown(family.Origin.Machine), How: ways[family.How], From: shown(family.Origin.Address),
-		Last: shown(family.LastAddress), Since: family.Created, Used: family.LastUsed, Ends: family.Ends,
+		ID: family.ID, Name: c.nameOf(r.Context(), family.ClientID), Machine: facts.Shown(family.Origin.Machine), How: ways[family.How], From: facts.Shown(family.Origin.Address),
+		Last: facts.Shown(family.LastAddress), Since: family.Created, Used: family.LastUsed, Ends: family.Ends,
 		ByOthers: family.IssuedBy != "" && family.IssuedBy != family.PersonID,
 	}
 	if line.Used.Before(line.Since) { // a login that was never refreshed has no use of its own yet
 		line.Used = line.Since
 	}
-	line.UsedAgo = ago(c.Now().Sub(line.Used))
+	line.UsedAgo = facts.Ago(c.Now().Sub(line.Used))
 	return line
 }
 
@@ -103,4 +105,13 @@ func (c *Console) own(r *http.Request, v visit, id string) (authority.Family, er
 		err = authority.ErrUnknown
 	}
 	return family, err
+}
+
+// nameOf is what people call the client of an id, be it switched off: what it holds is still there to be revoked.
+func (c *Console) nameOf(ctx context.Context, id string) string {
+	client, err := c.Authority.Registry.Client(ctx, id)
+	if err != nil {
+		return facts.Shown(id)
+	}
+	return facts.Name(client)
 }

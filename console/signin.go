@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/console/facts"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/secret"
 )
@@ -29,7 +30,7 @@ type signInView struct {
 func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request, v signInView, status int) {
 	v.Return = ownPath(v.Return)
 	v.Login = !strings.HasPrefix(v.Return, "/settings")
-	v.Name = cut(v.Name, 320)
+	v.Name = facts.Cut(v.Name, 320)
 	v.Token = formToken(c.browserKey(w, r), PathSignIn)
 	c.render(w, r, status, "signin", view{Title: "Sign in", Alert: v.Alert, Forget: true, Body: v})
 }
@@ -98,7 +99,7 @@ func (c *Console) refuseSignIn(w http.ResponseWriter, r *http.Request, form sign
 
 // personNamed is whom a refused try was about, for the audit; what was typed is not recorded, since it may be a password.
 func (c *Console) personNamed(ctx context.Context, name string) string {
-	person, err := c.People.PersonByName(ctx, identity.Canonical(cut(name, 320)))
+	person, err := c.People.PersonByName(ctx, identity.Canonical(facts.Cut(name, 320)))
 	if err != nil {
 		return ""
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
-	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
 	"github.com/doorward/doorward/visitor"
 )
@@ -488,28 +487,5 @@ func TestHintFillsTheName(t *testing.T) {
 	page, err := h.browser("", "").Open(t.Context(), approvePath(h.sealed(nil))+"&login_hint=ada%40example.com")
 	if err != nil || page.Value("Email or username") != "ada@example.com" {
 		t.Error(err)
-	}
-}
-
-func TestLife(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	for want, client := range map[string]authority.Client{
-		"Until you revoke it":                                    {},
-		"Until 3 April 2026":                                     {Absolute: 30 * 24 * time.Hour},
-		"Until it is not used for 14 days":                       {Idle: 14 * 24 * time.Hour},
-		"Until 3 April 2026, or until it is not used for 1 hour": {Absolute: 30 * 24 * time.Hour, Idle: time.Hour},
-		"For 10 minutes":                                         {Refreshing: authority.RefreshNever},
-		"For 1 hour":                                             {Refreshing: authority.RefreshNever, Access: time.Hour, Absolute: time.Hour},
-	} {
-		if got := life(client, now); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-	if got := sentences(nil); len(got) != 1 {
-		t.Error(got)
-	}
-	if got := sentences(oauth.ParseScope("openid a:b")); len(got) != 2 || got[1] != "Use the permission “a:b”." {
-		t.Error(got)
 	}
 }

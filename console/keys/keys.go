@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/console"
+	"github.com/doorward/doorward/console/facts"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/secret"
 )
@@ -130,14 +131,14 @@ func (k *Room) showList(w http.ResponseWriter, r *http.Request, v console.Visit,
 
 func (k *Room) line(r *http.Request, key authority.APIKey) line {
 	now := k.Console.Now()
-	l := line{APIKey: key, Name: console.Shown(key.Name), Over: !key.Expires.IsZero() && !now.Before(key.Expires)}
+	l := line{APIKey: key, Name: facts.Shown(key.Name), Over: !key.Expires.IsZero() && !now.Before(key.Expires)}
 	if !key.LastUsed.IsZero() {
-		l.Used = console.Ago(now.Sub(key.LastUsed))
+		l.Used = facts.Ago(now.Sub(key.LastUsed))
 	}
 	if key.IssuedBy != "" && key.IssuedBy != key.PersonID {
 		l.Issuer = "an administrator"
 		if person, err := k.People.Person(r.Context(), key.IssuedBy); err == nil {
-			l.Issuer = console.Shown(person.Name)
+			l.Issuer = facts.Shown(person.Name)
 		}
 	}
 	return l

@@ -184,7 +184,7 @@ func TestKeysOfOthers_SEC148(t *testing.T) {
 	}
 }
 
-func TestNamesOfKeys_SEC150(t *testing.T) {
+func TestNamesOfKeys_SEC149(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	for _, name := range []string{" ", strings.Repeat("x", 61), "a\x00b", "a\nb", "\u202Eabc"} {

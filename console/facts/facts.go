@@ -1,7 +1,8 @@
-package console
+// Package facts says what somebody reads before a decision: who asks, from where, since when, for what and for how long, in
+// words for people.
+package facts
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -12,8 +13,8 @@ import (
 	"github.com/doorward/doorward/oauth"
 )
 
-// facts is what somebody reads before a decision, in the order of the page.
-type facts struct {
+// Facts is what somebody reads before a decision, in the order of the page.
+type Facts struct {
 	Application string
 	Machine     string // as it says; "" : it does not
 	Address     string
@@ -25,43 +26,35 @@ type facts struct {
 	Life        string   // how long
 }
 
-// factsOf gathers them. address is that of the browser. Everything that the requester claims goes through shown.
-func factsOf(client authority.Client, scope oauth.Scope, origin authority.Origin, asked, now time.Time, address string) facts {
-	f := facts{
-		Application: nameOf(client), Machine: shown(origin.Machine), Address: shown(origin.Address), Asked: asked,
-		Ago: ago(now.Sub(asked)), May: sentences(scope), Life: life(client, now),
+// Of gathers them. address is that of the browser. Everything that the requester claims goes through Shown.
+func Of(client authority.Client, scope oauth.Scope, origin authority.Origin, asked, now time.Time, address string) Facts {
+	f := Facts{
+		Application: Name(client), Machine: Shown(origin.Machine), Address: Shown(origin.Address), Asked: asked,
+		Ago: Ago(now.Sub(asked)), May: sentences(scope), Life: life(client, now),
 	}
 	f.Near, f.Far = compared(origin.Address, address)
 	return f
 }
 
-// nameOf is what people call the client of an id, be it switched off: what it holds is still there to be revoked.
-func (c *Console) nameOf(ctx context.Context, id string) string {
-	client, err := c.Authority.Registry.Client(ctx, id)
-	if err != nil {
-		return shown(id)
-	}
-	return nameOf(client)
-}
-
-// nameOf is what people call the client.
-func nameOf(client authority.Client) string {
+// Name is what people call the client.
+func Name(client authority.Client) string {
 	if client.Name != "" {
-		return shown(client.Name)
+		return Shown(client.Name)
 	}
-	return shown(client.ID)
+	return Shown(client.ID)
 }
 
 // maxShown is how much of a name that somebody claims is worth showing, in characters.
 const maxShown = 64
 
-// shown makes a claimed name fit for a page: nothing that turns the direction of writing or hides, and not longer than a
+// Shown makes a claimed name fit for a page: nothing that turns the direction of writing or hides, and not longer than a
 // line or two. Escaping is the template's.
-func shown(text string) string {
-	return cut(strings.TrimSpace(oauth.Inert(text)), maxShown)
+func Shown(text string) string {
+	return Cut(strings.TrimSpace(oauth.Inert(text)), maxShown)
 }
 
-func cut(text string, limit int) string {
+// Cut keeps limit characters of a text, and says that it was cut.
+func Cut(text string, limit int) string {
 	count := 0
 	for i := range text {
 		if count++; count > limit {
@@ -86,7 +79,7 @@ func sentences(scope oauth.Scope) []string {
 			lines = append(lines, line)
 			continue
 		}
-		lines = append(lines, "Use the permission “"+shown(value)+"”.")
+		lines = append(lines, "Use the permission “"+Shown(value)+"”.")
 	}
 	if len(lines) == 0 {
 		lines = []string{"Act as you, and nothing beyond that."}
@@ -102,7 +95,7 @@ func life(client authority.Client, now time.Time) string {
 	case client.Refreshing == authority.RefreshNever:
 		return "For " + span(client.AccessLife())
 	case client.Absolute > 0:
-		parts = append(parts, "until "+day(now.Add(client.Absolute)))
+		parts = append(parts, "until "+Day(now.Add(client.Absolute)))
 	}
 	if client.Idle > 0 {
 		parts = append(parts, "until it is not used for "+span(client.Idle))
@@ -142,8 +135,8 @@ func sameNetwork(a, b netip.Addr) bool {
 	return err == nil && network.Contains(b)
 }
 
-// ago says how long something is past. Clocks of replicas differ by moments, and nobody wants to read "0 seconds".
-func ago(d time.Duration) string {
+// Ago says how long something is past. Clocks of replicas differ by moments, and nobody wants to read "0 seconds".
+func Ago(d time.Duration) string {
 	if d < 10*time.Second {
 		return "just now"
 	}
@@ -170,8 +163,8 @@ func plural(n int, unit string) string {
 	return strconv.Itoa(n) + " " + unit + "s"
 }
 
-// day is a date for people.
-func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
+// Day is a date for people.
+func Day(t time.Time) string { return t.UTC().Format("2 January 2006") }
 
-// moment is a date and time for people. Pages know no time zone of the reader, so it says its own.
-func moment(t time.Time) string { return fmt.Sprintf("%s, %s UTC", day(t), t.UTC().Format("15:04")) }
+// Moment is a date and time for people. Pages know no time zone of the reader, so it says its own.
+func Moment(t time.Time) string { return fmt.Sprintf("%s, %s UTC", Day(t), t.UTC().Format("15:04")) }
