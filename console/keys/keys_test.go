@@ -1,12 +1,15 @@
 package keys_test
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,6 +196,74 @@ func TestNamesOfKeys_SEC149(t *testing.T) {
 		got, _ := page.Press(t.Context(), "Issue a key")
 		if got == nil || !got.Says("Nothing was issued") {
 			t.Errorf("%q was taken", name)
+		}
+	}
+}
+
+// TestQuota_SEC150: fifty creations at once, where one more is allowed.
+func TestQuota_SEC150(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	page := h.open(h.robin, keys.Path)
+	for range 49 {
+		h.issue(page, "one of many")
+	}
+	var all sync.WaitGroup
+	var issued atomic.Int64
+	for range 20 {
+		all.Go(func() {
+			page, err := h.robin.Open(t.Context(), keys.Path)
+			if err == nil {
+				err = page.Fill("Name of a new key", "the last one")
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			switch got, _ := page.Press(t.Context(), "Issue a key"); {
+			case got == nil:
+				t.Error("no page")
+			case shape.MatchString(got.Text()):
+				issued.Add(1)
+			case !got.Says("There are fifty keys already"):
+				t.Error(got.Text())
+			}
+		})
+	}
+	all.Wait()
+	if issued.Load() != 1 {
+		t.Errorf("%d keys were issued where one was left", issued.Load())
+	}
+}
+
+// TestKeysAreNotSignIns_SEC146: what an API key was exchanged for opens no page, so that it makes no stronger key, approves no
+// login and changes no factor.
+func TestKeysAreNotSignIns_SEC146(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	key := h.issue(h.open(h.ada, keys.Path), "of an administrator")
+	_, body := h.exchange(key)
+	var token struct {
+		Access string `json:"access_token"`
+	}
+	h.must(json.Unmarshal([]byte(body), &token))
+	for _, path := range []string{keys.Path, keys.PathPeople, keys.PathPeople + "/usr_robin/keys", "/settings/security/factors", "/settings/security/applications", "/device"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			request, err := http.NewRequestWithContext(t.Context(), method, h.Issuer+path, strings.NewReader("name=stronger"))
+			h.must(err)
+			request.Header.Set("Authorization", "Bearer "+token.Access)
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			for _, bearer := range []string{token.Access, key.Reveal()} {
+				request.AddCookie(&http.Cookie{Name: "doorward", Value: bearer})
+			}
+			response, err := http.DefaultClient.Do(request)
+			h.must(err)
+			text, err := io.ReadAll(response.Body)
+			h.must(err)
+			_ = response.Body.Close()
+			if token.Access == "" || strings.Contains(string(text), "Signed in as") || response.StatusCode < 400 && !strings.Contains(string(text), "Password") {
+				t.Errorf("%s %s answers %d", method, path, response.StatusCode)
+			}
 		}
 	}
 }
