@@ -82,6 +82,9 @@ type Config struct {
 	DrainTimeout time.Duration
 	// Contracts are other wires that this authority speaks beside OAuth, for programs that are in the field already.
 	Contracts []Contract
+	// OpenAPI are the descriptions of the contracts, each an OpenAPI 3.1 document of its tags, paths and schemas alone. They
+	// are joined to that of /openapi.json.
+	OpenAPI [][]byte
 	// PrivateProviders lets the providers of bindings be on this machine or in private networks: for development.
 	PrivateProviders bool
 	// Brand is what the operator puts on every page.

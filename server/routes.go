@@ -42,6 +42,7 @@ func (s *Server) list() []route {
 	add(entry, map[string]http.Handler{endpoint.PathAuthorize: machines[endpoint.PathAuthorize]})
 	delete(machines, endpoint.PathAuthorize)
 	add(machine, machines)
+	add(machine, map[string]http.Handler{"GET /openapi.json": s.describe()})
 	for _, contract := range s.config.Contracts {
 		machines, entries := contract(rooms)
 		add(machine, machines)

@@ -126,7 +126,7 @@ func (s *serve) config() (config server.Config, err error) {
 	config = server.Config{
 		Issuer: strings.TrimSuffix(s.issuer, "/"), Metrics: s.metrics, TLSCert: s.cert, TLSKey: s.key,
 		Seed: seed.Base(), Invite: s.invite, PendingPerAddress: s.pending,
-		Contracts: contracts.All(),
+		Contracts: contracts.All(), OpenAPI: contracts.OpenAPI(),
 	}
 	if s.pending < 0 {
 		return config, authcmd.Usagef("--pending-per-address must not be negative")

@@ -3,6 +3,7 @@
 package contracts
 
 import (
+	_ "embed"
 	"net/http"
 
 	"github.com/doorward/doorward/compat/pilot"
@@ -12,6 +13,23 @@ import (
 	"github.com/doorward/doorward/endpoint"
 	"github.com/doorward/doorward/server"
 )
+
+// The descriptions of the contracts, for /openapi.json.
+var (
+	//go:embed openapi/pipeops.json
+	openAPIOfPipeops []byte
+	//go:embed openapi/rio.json
+	openAPIOfRio []byte
+	//go:embed openapi/plexsphere.json
+	openAPIOfPlexsphere []byte
+	//go:embed openapi/pilot.json
+	openAPIOfPilot []byte
+)
+
+// OpenAPI returns what describes every contract.
+func OpenAPI() [][]byte {
+	return [][]byte{openAPIOfPipeops, openAPIOfRio, openAPIOfPlexsphere, openAPIOfPilot}
+}
 
 // All returns every contract.
 func All() []server.Contract { return []server.Contract{ofPipeops, ofRio, ofPlexsphere, ofPilot} }
