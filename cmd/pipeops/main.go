@@ -6,7 +6,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -39,6 +38,8 @@ const (
 //go:embed help
 var help embed.FS
 
+var pages = page.Pages{Files: help}
+
 func main() {
 	term := terminal.New()
 	term.Screen = term.Out // what this program says to the person is its output
@@ -59,7 +60,6 @@ type cli struct {
 }
 
 func (c *cli) root() *cobra.Command {
-	pages := page.Pages{Files: help}
 	root, auth := pages.Command("pipeops", nil), pages.Command("auth", nil)
 	login, logout := pages.Command("login", c.login), pages.Command("logout", c.logout)
 	status, me := pages.Command("status", c.status), pages.Command("me", c.me)
@@ -79,9 +79,9 @@ func (c *cli) root() *cobra.Command {
 
 // open binds the session to the server and the file that the environment names.
 func (c *cli) open() error {
-	api := strings.TrimRight(cmp.Or(c.Env("PIPEOPS_API_URL"), server), "/")
-	if err := oauth.CheckAddress(api); err != nil {
-		return fmt.Errorf("PIPEOPS_API_URL: %w", err)
+	api, err := c.Server("PIPEOPS_API_URL", server)
+	if err != nil {
+		return err
 	}
 	path, err := c.File("PIPEOPS_CONFIG_PATH", ".pipeops.json")
 	if err != nil {
@@ -102,10 +102,7 @@ func (c *cli) open() error {
 // login uses the browser of this machine, or a link for any machine's.
 func (c *cli) login(ctx context.Context) error {
 	if !c.store.Token.IsZero() {
-		return &authcmd.Failure{
-			Exit: authcmd.ExitFailed, Code: "token_in_environment", Message: "PIPEOPS_AUTH_TOKEN is set and counts before any login",
-			Hint: "Run 'unset PIPEOPS_AUTH_TOKEN' first; nothing was changed",
-		}
+		return authcmd.Fail("token_in_environment")
 	}
 	ctx, cancel := context.WithTimeout(ctx, loginTime)
 	defer cancel()

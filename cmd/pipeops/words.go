@@ -13,7 +13,8 @@ import (
 
 // words are the sentences of the product's page.
 func (c *cli) words() authcmd.Words {
-	again := "Run 'pipeops auth login' to re-authenticate"
+	failures := pages.Failures()
+	failures["store_not_permitted"] = authcmd.Failure{Message: "failed to write config file: permission denied"}
 	return authcmd.Words{
 		Name: "pipeops", NoWaiting: true, SimpleExits: true,
 		Code: func(prompt flow.Prompt) string {
@@ -35,12 +36,7 @@ func (c *cli) words() authcmd.Words {
 		LogoutCancelled: "Logout cancelled, you are still logged in",
 		LoggedOut:       "✓ Successfully logged out",
 		NothingToLogout: "Nobody is logged in, nothing to do",
-		Messages: map[string]authcmd.Failure{
-			"login_required":      {Message: "not authenticated", Hint: "Run 'pipeops auth login' to authenticate"},
-			"login_expired":       {Message: "authentication token has expired", Hint: again},
-			"login_invalid":       {Message: "invalid authentication token", Hint: again},
-			"store_not_permitted": {Message: "failed to write config file: permission denied"},
-		},
+		Messages:        failures,
 		Failure: func(f authcmd.Failure) string {
 			if f.Message == "" { // it was said
 				return ""
