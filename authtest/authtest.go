@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,8 +147,12 @@ func (a *Authority) Start() {
 		end()
 		a.t.Fatalf("authtest: the authority does not start: %v", err)
 	}
-	if a.Issuer == "" { // they stay as they are when it starts again, and others may be reading them by then
-		a.Issuer, a.address = running.Issuer(), running.Addr().String()
+	// Both stay as they are when it starts again: others may be reading them by then.
+	if a.Issuer == "" {
+		a.Issuer = running.Issuer()
+	}
+	if strings.HasSuffix(a.address, ":0") {
+		a.address = running.Addr().String()
 	}
 	a.end, a.ended = end, make(chan error, 1)
 	go func() { a.ended <- running.Run(ctx) }()
