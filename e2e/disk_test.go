@@ -24,6 +24,7 @@ func TestDiskFailsTheServer_SEC297_SEC118(t *testing.T) {
 	s.wrap = []string{
 		strace, "-f", "-o", "/dev/null", "-P", s.Store + "-wal", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO",
 	}
+	s.plain = true
 	s.Start() // which has nothing to write
 	unavailable := 0
 	for i, got := range together(t, len(next), len(next), func(i int) (answer, error) {

@@ -70,6 +70,7 @@ type server struct {
 	Store string // the database file
 	extra []string
 	wrap  []string // a command to run it under (strace)
+	plain bool     // without --dev: what that added is in the store already
 
 	mu  sync.Mutex
 	cmd *exec.Cmd
@@ -100,7 +101,10 @@ func newServer(t *testing.T, extra ...string) *server {
 func (s *server) Start() {
 	s.t.Helper()
 	args := append([]string{}, s.wrap...)
-	args = append(args, program("doorward"), "serve", "--dev", "--listen", s.Addr, "--issuer", s.Issue, "--store", "sqlite:"+s.Store)
+	args = append(args, program("doorward"), "serve", "--listen", s.Addr, "--issuer", s.Issue, "--store", "sqlite:"+s.Store)
+	if !s.plain {
+		args = append(args, "--dev")
+	}
 	args = append(args, s.extra...)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -189,24 +193,33 @@ func eventually(t *testing.T, what string, check func() error) {
 }
 
 // ports are tried one after the other. They lie below those that the system gives to outgoing connections, so that a server
-// finds its port free when it is started again; runs of other packages begin elsewhere.
+// finds its port free when it is started again; runs of other packages begin elsewhere. The port behind each is left free: the
+// second authority of --dev takes it.
 var ports atomic.Int64
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	ports.CompareAndSwap(0, int64(os.Getpid())*64)
+	ports.CompareAndSwap(0, int64(os.Getpid())*128)
 	// A program that is just being started has every socket of this one until it runs: the port would still be taken.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	for range 1000 {
-		address := net.JoinHostPort("127.0.0.1", strconv.FormatInt(10_000+ports.Add(1)%20_000, 10))
-		if listener, err := net.Listen("tcp", address); err == nil {
-			_ = listener.Close()
-			return address
+		port := 10_000 + ports.Add(2)%20_000
+		if free(port) && free(port+1) {
+			return net.JoinHostPort("127.0.0.1", strconv.FormatInt(port, 10))
 		}
 	}
 	t.Fatal("no port is free")
 	return ""
+}
+
+func free(port int64) bool {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.FormatInt(port, 10)))
+	if err != nil {
+		return false
+	}
+	_ = listener.Close()
+	return true
 }
 
 // result is how a program ended.

@@ -53,6 +53,9 @@ func (s *Server) seedDomains(ctx context.Context, seed *Seed) error {
 		if errors.Is(err, identity.ErrTaken) {
 			if err = nil; b.Moves {
 				_, err = s.config.Store.ChangeBinding(ctx, b.ID, func(there *identity.Binding) error {
+					if there.Issuer == b.Issuer {
+						return authority.ErrNoChange
+					}
 					there.Issuer = b.Issuer
 					return nil
 				})

@@ -110,14 +110,14 @@ func (c *cli) resolve(ctx context.Context) (contract.Server, cred.Credential, er
 	return contract.Server{Base: address}, chosen, err
 }
 
-var uuid = regexp.MustCompile(`^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+const uuid = `^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
 
 func (c *cli) login(ctx context.Context) error {
 	for _, id := range []struct{ flag, value string }{{"--domain-id", c.domain}, {"--idp-binding-id", c.binding}} {
 		if id.value == "" {
 			return authcmd.Usagef("%s is required", id.flag)
 		}
-		if !uuid.MatchString(id.value) {
+		if ok, err := regexp.MatchString(uuid, id.value); err != nil || !ok {
 			return authcmd.Usagef("%s must be a UUID", id.flag)
 		}
 	}

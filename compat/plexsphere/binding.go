@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/doorward/doorward/compat/body"
@@ -12,7 +11,24 @@ import (
 	"github.com/doorward/doorward/oauth"
 )
 
-var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+// isUUID reports whether text is a UUID in its one form of lower case (RFC 9562 section 4).
+func isUUID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i := range len(text) {
+		switch c := text[i]; {
+		case i == 8, i == 13, i == 18, i == 23:
+			if c != '-' {
+				return false
+			}
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'f':
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 // The refusals of a binding. One that is of another Domain and one that nobody has read alike: whoever may begin a login
 // learns nothing about other Domains.
@@ -31,11 +47,11 @@ var (
 func (c *Contract) binding(ctx context.Context, values body.Values) (identity.Binding, error) {
 	domain, id, alias := strings.ToLower(values["domain_id"]), strings.ToLower(values["idp_binding_id"]), values["idp_binding_alias"]
 	switch {
-	case !uuid.MatchString(domain):
+	case !isUUID(domain):
 		return identity.Binding{}, errDomain
 	case id != "" && alias != "":
 		return identity.Binding{}, errBoth
-	case id != "" && !uuid.MatchString(id):
+	case id != "" && !isUUID(id):
 		return identity.Binding{}, errID
 	}
 	all, err := c.Domains.Bindings(ctx, domain)
