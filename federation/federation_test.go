@@ -256,3 +256,27 @@ func TestClientSecret_SEC199(t *testing.T) {
 		t.Error("not in the header", id)
 	}
 }
+
+func TestNamesOfUserinfo_SEC197(t *testing.T) {
+	t.Parallel()
+	for about, want := range map[string]federation.Identity{
+		"operator-1": {Email: "named@example.com", EmailVerified: true, Username: "named", Name: "Named Elsewhere"},
+		"operator-2": {}, // another one's names
+		"":           {},
+	} {
+		l := lie(t)
+		l.userinfo, l.metadata["userinfo_endpoint"] = about, l.URL+"/userinfo"
+		l.token = func(claims map[string]any) string {
+			maps.DeleteFunc(claims, func(name string, _ any) bool {
+				return name == "email" || name == "email_verified" || name == "name" || name == "preferred_username"
+			})
+			return l.signed(claims)
+		}
+		p := l.provider()
+		who, err := l.complete(p, l.begin(p, false), nil)
+		want.Issuer, want.Subject, want.ACR, want.AMR, want.AuthTime = l.URL, "operator-1", "urn:mfa", []string{"pwd", "otp"}, l.now
+		if diff := cmp.Diff(want, who); diff != "" || err != nil {
+			t.Error(about, err, diff)
+		}
+	}
+}

@@ -38,6 +38,7 @@ type liar struct {
 	asked    atomic.Int64                       // discoveries
 	form     url.Values                         // of the last token request
 	nonce    string
+	userinfo string // whom userinfo is about
 }
 
 func lie(t *testing.T) *liar {
@@ -70,6 +71,11 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(l.metadata)
 	case "/jwks":
 		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: l.key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
+	case "/userinfo":
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"sub": l.userinfo, "email": "named@example.com", "email_verified": "true", "name": "Named Elsewhere", "preferred_username": "named",
+			"acr": "urn:hardware", "amr": []string{"hwk"}, "iss": "https://evil.example",
+		})
 	case "/token":
 		l.redeemed.Add(1)
 		_ = r.ParseForm()

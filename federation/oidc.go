@@ -160,7 +160,27 @@ func (p *OIDC) redeem(ctx context.Context, found *discovered, begun trip, code s
 	if verified.AccessTokenHash != "" && verified.VerifyAccessToken(token.AccessToken) != nil {
 		return claims{}, fmt.Errorf("%w: its ID token belongs to another access token", ErrAnswer)
 	}
+	p.describe(ctx, found, token, &c)
 	return c, nil
+}
+
+// describe asks userinfo for the names of somebody whose ID token has none, as OpenID Connect Core 1.0 section 5.4 has it for
+// this flow. It is about names alone: an answer about another subject counts for nothing (section 5.3.2), and none is no
+// fault. Who somebody is, and how they proved it, the signed ID token has said.
+func (p *OIDC) describe(ctx context.Context, found *discovered, token *oauth2.Token, c *claims) {
+	if c.Email != "" || c.Name != "" || oauth.CheckAddress(found.UserInfoEndpoint()) != nil {
+		return
+	}
+	var said claims
+	info, err := found.UserInfo(ctx, oauth2.StaticTokenSource(token))
+	if err == nil && info.Subject == c.Subject {
+		err = info.Claims(&said)
+	}
+	if err != nil {
+		p.Upstreams.Log.InfoContext(ctx, "an identity provider told no names", "issuer", p.Issuer, "error", brief(err))
+		return
+	}
+	c.Email, c.Verified, c.Username, c.Name = said.Email, said.Verified, said.Username, said.Name
 }
 
 // wrong says what the library leaves to its caller: audiences beside ours, the time of issue, the nonce, the subject; and the
