@@ -49,6 +49,7 @@ func TestScreens(t *testing.T) {
 			env.Setenv("PLEXSPHERE_URL", s.wire.URL)
 			env.Setenv("DOMAIN", seed.DomainID)
 			env.Setenv("BINDING", seed.BindingID)
+			env.Setenv("OTHERDOMAIN", seed.OtherDomainID)
 			env.Setenv("OTHERBINDING", seed.OtherBindingID)
 			env.Setenv("BROWSER", "none")
 			env.Setenv("NO_COLOR", "1")
@@ -81,6 +82,7 @@ func start(t testing.TB) *house {
 	h.upstream = authtest.With(t, authtest.Options{People: []authtest.Person{{Username: "somebody"}}, More: *seed.Upstream(issuer)})
 	more := seed.Dev("")
 	seed.Federate(more, h.upstream.Issuer)
+	more.Bindings[1].ACR = []string{"urn:example:never"} // what the provider cannot say
 	look := func(rooms server.Rooms) (machines, entries map[string]http.Handler) {
 		h.rooms = rooms
 		return nil, nil
@@ -143,11 +145,11 @@ var (
 	userCode = regexp.MustCompile(`\b[A-Z2-7]{4}-[A-Z2-7]{4}\b`)
 )
 
-// visit runs a login beside a person: `visit approve|deny|refuse|expire|nobody EXIT OUT COMMAND…`. What the program printed goes to
+// visit runs a login beside a person: `visit approve|deny|refuse|unmet|expire|nobody EXIT OUT COMMAND…`. What the program printed goes to
 // OUT with SERVER and CODE in the places of what differs from run to run, standard error after standard output.
 func visit(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 4 {
-		ts.Fatalf("usage: visit approve|deny|refuse|expire|nobody EXIT OUT COMMAND…")
+		ts.Fatalf("usage: visit approve|deny|refuse|unmet|expire|nobody EXIT OUT COMMAND…")
 	}
 	h := of(ts)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -208,7 +210,7 @@ func (h *house) walk(ctx context.Context, what, link string) error {
 	}
 	page, err = here.Open(ctx, back)
 	var said *visitor.PageError
-	if what == "refuse" && errors.As(err, &said) {
+	if (what == "refuse" || what == "unmet") && errors.As(err, &said) {
 		return nil
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/doorward/doorward/authtest"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
 	"github.com/doorward/doorward/cmd/doorward/seed"
+	"github.com/doorward/doorward/compat/plexsphere"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/server"
 )
@@ -314,6 +316,35 @@ func TestHeldPoll_PLX21(t *testing.T) {
 	device, _ = h.login()
 	if got := h.do("POST", "/v1/auth/device-token", object("device_code", device), "Prefer", "wait=1"); got.body["code"] != "authorization_pending" || got.header.Get("Preference-Applied") != "wait=1" {
 		t.Errorf("status %d, %v, %v", got.status, got.header, got.body)
+	}
+}
+
+// connection notes the limits of time that a handler sets.
+type connection struct {
+	*httptest.ResponseRecorder
+	read, write time.Time
+}
+
+func (c *connection) SetReadDeadline(at time.Time) error  { c.read = at; return nil }
+func (c *connection) SetWriteDeadline(at time.Time) error { c.write = at; return nil }
+
+// TestHeldPollOutlivesTheLimits_PLX21: the limits of a usual request do not cut one that is held.
+func TestHeldPollOutlivesTheLimits_PLX21(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	contract := plexsphere.Contract{Authority: h.rooms.Authority, Granter: h.rooms.Granter, Address: h.rooms.Address}
+	for prefer, held := range map[string]bool{"wait=25": true, "WAIT=600": true, "": false, "wait=soon": false, "wait=-1": false, "handling=lenient": false} {
+		device, user := h.login()
+		h.approve(user) // nobody waits
+		w := &connection{ResponseRecorder: httptest.NewRecorder()}
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/auth/device-token", strings.NewReader(object("device_code", device)))
+		r.Header.Set("Prefer", prefer)
+		before := time.Now()
+		contract.Routes()["/v1/auth/device-token"].ServeHTTP(w, r)
+		if w.Code != 200 || held != w.read.After(before.Add(25*time.Second)) || held != w.write.After(before.Add(25*time.Second)) ||
+			w.write.After(time.Now().Add(time.Minute)) {
+			t.Errorf("%q: status %d, until %s and %s", prefer, w.Code, w.read, w.write)
+		}
 	}
 }
 
