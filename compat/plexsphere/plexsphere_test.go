@@ -390,6 +390,17 @@ func TestWhoami_PLX22(t *testing.T) {
 			t.Errorf("%s: %v", name, got.header)
 		}
 	}
+	disable := func(yes bool) {
+		if _, err := h.rooms.People.ChangePerson(t.Context(), "usr_1234567890", func(p *identity.Person) error { p.Disabled = yes; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disable(true)
+	h.problem("of somebody who is switched off", whoami("Bearer "+token), 401, "invalid_token")
+	disable(false)
+	if got := whoami("Bearer " + token); got.status != 200 {
+		t.Errorf("status %d, %v", got.status, got.body)
+	}
 	h.auth.Advance(61 * time.Minute)
 	h.problem("after its hour", whoami("Bearer "+token), 401, "invalid_token")
 }
