@@ -90,7 +90,7 @@ func (c *cli) target() (map[string]string, error) {
 	return extra, nil
 }
 
-// settled is a login of which the server is remembered and the API key is not: its session lasts.
+// settled is a login of which the server is remembered. An API key is not: the file has no place for it, and its session lasts.
 type settled struct {
 	flow.Flow
 	extra map[string]string
@@ -99,9 +99,6 @@ type settled struct {
 // Login logs in.
 func (s settled) Login(ctx context.Context, ui flow.UI) (cred.Credential, error) {
 	made, err := s.Flow.Login(ctx, ui)
-	if made.Kind == cred.KindAPIKey {
-		made.Kind, made.APIKey = cred.KindOAuth, secret.String{}
-	}
 	made.Extra = s.extra
 	return made, err
 }
