@@ -219,7 +219,9 @@ func (s *screens) settings(at *server) {
 	s.take(b, "applications-empty")
 	at.registers(s.t, "acme", longName)
 	for _, login := range []struct{ client, machine, from string }{
-		{"doorward", "build-7", "203.0.113.7"}, {"octopipe", "", here}, {"acme", longMachine, "2001:db8:85a3:1234:5678:8a2e:370:7334"},
+		{"doorward", "build-7", "203.0.113.7"},
+		{"octopipe", "", here},
+		{"acme", longMachine, "2001:db8:85a3:1234:5678:8a2e:370:7334"},
 		{"pipeops_public_client", "Ada’s laptop", here},
 	} {
 		begun := at.begin(s.t, login.client, login.machine, login.from)

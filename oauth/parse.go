@@ -137,8 +137,8 @@ func ParseError(data []byte) *Error {
 		Message     text `json:"message"` // where servers of other habits put the sentence
 		URI         text `json:"error_uri"`
 	}
-	if Decode(data, &wire) != nil || wire.Code == "" { //nolint:nilerr // no OAuth error is an answer of its own
-		return nil
+	if Decode(data, &wire) != nil || wire.Code == "" {
+		return nil //nolint:nilerr // that it is no OAuth error is the answer
 	}
 	if wire.Description == "" {
 		wire.Description = wire.Message

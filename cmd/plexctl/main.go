@@ -113,11 +113,12 @@ func (c *cli) resolve(ctx context.Context) (contract.Server, cred.Credential, er
 const uuid = `^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
 
 func (c *cli) login(ctx context.Context) error {
+	form := regexp.MustCompile(uuid)
 	for _, id := range []struct{ flag, value string }{{"--domain-id", c.domain}, {"--idp-binding-id", c.binding}} {
 		if id.value == "" {
 			return authcmd.Usagef("%s is required", id.flag)
 		}
-		if ok, err := regexp.MatchString(uuid, id.value); err != nil || !ok {
+		if !form.MatchString(id.value) {
 			return authcmd.Usagef("%s must be a UUID", id.flag)
 		}
 	}

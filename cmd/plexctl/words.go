@@ -96,8 +96,12 @@ func principal(answer json.RawMessage) (string, error) {
 	}
 	var rows [][]string
 	for _, row := range [][]string{
-		{"Principal type:", who.Type}, {"Subject:", who.Subject}, {"Domain ID:", who.Domain}, {"Email:", who.Email},
-		{"ACR:", who.ACR}, {"AMR:", strings.Join(who.AMR, ", ")},
+		{"Principal type:", who.Type},
+		{"Subject:", who.Subject},
+		{"Domain ID:", who.Domain},
+		{"Email:", who.Email},
+		{"ACR:", who.ACR},
+		{"AMR:", strings.Join(who.AMR, ", ")},
 	} {
 		if row[1] != "" {
 			rows = append(rows, row)

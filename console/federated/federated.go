@@ -82,7 +82,8 @@ func (f *Room) device(w http.ResponseWriter, r *http.Request) {
 		f.fail(w, r, binding, err)
 		return
 	}
-	code, typed := "", false
+	var code string
+	var typed bool
 	if err == nil && v.Binding == binding.ID {
 		if code, typed = v.Typed(r); code == "" || typed || f.cameFor(r, binding, code) {
 			f.Console.Device(w, r, v, binding.ID)

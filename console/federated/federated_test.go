@@ -49,7 +49,7 @@ func TestLoginThroughBinding_PLX16_PLX20(t *testing.T) {
 		t.Errorf("the first sign-in made %+v, %v", person, err)
 	}
 	// Without a code in the link: the code page of the binding, and the code typed there.
-	begun, id = h.begin(bindingID)
+	begun, _ = h.begin(bindingID)
 	asks, err := v.Open(t.Context(), page(bindingID, ""))
 	if err != nil || asks.Away {
 		t.Fatal("signed in through it already:", err)
@@ -272,9 +272,8 @@ func TestUpstreamDown_SEC200(t *testing.T) {
 	h := build(t)
 	v := h.browser()
 	h.arrive(v, "ada", page(bindingID, ""))
-	callback := ""
 	w := h.browser()
-	callback = h.through("ada", h.sent(w, page(bindingID, "")))
+	callback := h.through("ada", h.sent(w, page(bindingID, "")))
 	h.upstream.Stop()
 	if status, body := h.status(w, callback); status != http.StatusServiceUnavailable || !strings.Contains(body, "Acme ID cannot be reached") {
 		t.Error("it says which provider:", status)

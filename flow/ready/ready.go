@@ -16,7 +16,7 @@ import (
 	"github.com/doorward/doorward/secret"
 )
 
-// ErrNoToken: the login was approved, but the ID token carries no ready token.
+// ErrNoToken says that the login was approved, but the ID token carries no ready token.
 var ErrNoToken = errors.New("flow: the server approved the login without the token that this program needs")
 
 // Wire is a device login (RFC 8628) that ends in a ready token. One value serves one login at a time.

@@ -12,7 +12,7 @@ import (
 	"github.com/doorward/doorward/oauth/client/contract"
 )
 
-// ErrSessionExpired: the code ended, by this machine's clock or by the server's word, before anybody approved it.
+// ErrSessionExpired says that the code ended, by this machine's clock or by the server's word, before anybody approved it.
 var ErrSessionExpired = errors.New("device-code session expired before approval; restart with `plexctl login`")
 
 // Login is a flow.Flow: the device login through one binding of one Domain, once.

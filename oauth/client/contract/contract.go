@@ -62,7 +62,7 @@ func (s Server) Poll(ctx context.Context, r Request, wait time.Duration, into an
 	timeout += wait
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	resp, body, err := s.send(limited, r, wait)
+	resp, body, err := s.send(limited, r, wait) //nolint:bodyclose // send has read and closed it
 	switch {
 	case err == nil:
 		return wait > 0 && resp.Header.Get("Preference-Applied") != "", judge(resp, body, into)
