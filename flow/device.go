@@ -176,14 +176,16 @@ func (d Device) prompt(device oauth.DeviceAuthorization) Prompt {
 	return prompt
 }
 
-// trusts compares host names without ports: the page may be a neighbour of the issuer on the same machine.
+// trusts compares host names without ports: the page may be a neighbour of the issuer on the same machine. All names of
+// this machine itself are one.
 func (d Device) trusts(address string) bool {
 	page, err := url.Parse(address)
 	if err != nil {
 		return false
 	}
 	issuer, err := url.Parse(d.Issuer)
-	own := err == nil && issuer.Hostname() != "" && strings.EqualFold(page.Hostname(), issuer.Hostname())
+	own := err == nil && issuer.Hostname() != "" && (strings.EqualFold(page.Hostname(), issuer.Hostname()) ||
+		oauth.Loopback(page.Hostname()) && oauth.Loopback(issuer.Hostname()))
 	return own || slices.ContainsFunc(d.Hosts, func(h string) bool { return strings.EqualFold(page.Hostname(), h) })
 }
 

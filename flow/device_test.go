@@ -214,6 +214,7 @@ func TestVerificationAddress_SEC269(t *testing.T) {
 		{"https://id.example/\x1b]8;;evil", "", false, true, false},
 		{"https://id.example/?\u202egro", "", false, true, false},
 		{"", "", false, true, false},
+		{"http://localhost:3667/device", "", false, true, false}, // of this machine, and the issuer is not
 	} {
 		t.Run("SEC-269 "+test.uri, func(t *testing.T) {
 			t.Parallel()
@@ -233,5 +234,18 @@ func TestVerificationAddress_SEC269(t *testing.T) {
 				t.Errorf("shown as %q", got.URI)
 			}
 		})
+	}
+}
+
+// TestVerificationAddressOfThisMachine_SEC269: localhost and the loopback addresses are the same machine, and no other is.
+func TestVerificationAddressOfThisMachine_SEC269(t *testing.T) {
+	t.Parallel()
+	for uri, trusted := range map[string]bool{
+		"http://localhost:3667/device": true, "http://[::1]/device": true, "http://127.0.0.1:1/device": true,
+		"https://id.example/device": false, "https://127.0.0.1.example/device": false, "https://localhost.example/device": false,
+	} {
+		if prompt := (Device{Issuer: "http://127.0.0.1:3667"}).prompt(oauth.DeviceAuthorization{VerificationURI: uri}); (prompt.Warning == "") != trusted {
+			t.Errorf("%s: %+v", uri, prompt)
+		}
 	}
 }
