@@ -13,7 +13,8 @@ import (
 )
 
 // Trace sends requests and writes a line for each: what a program's --debug shows. A secret has no way into it: of what was
-// sent it shows the names, and the values of a few that are none; of the answer it shows the status.
+// sent it shows the names, and the values of a few that are none; of the answer it shows the status. Paths are shown: a program
+// that uses Collect, whose address is a secret, must not use it.
 type Trace struct {
 	To   io.Writer
 	Next http.RoundTripper // nil: http.DefaultTransport
