@@ -36,7 +36,8 @@ type Contract struct {
 	Log       *slog.Logger     // nil: discards
 }
 
-// Routes returns the handlers by path pattern.
+// Routes returns the handlers by path pattern. They take any method, so that a wrong one is answered in the words of this
+// contract too.
 func (c *Contract) Routes() map[string]http.Handler {
 	return map[string]http.Handler{
 		"/v1/auth/device-code":  c.only(http.MethodPost, c.deviceCode),
@@ -45,6 +46,7 @@ func (c *Contract) Routes() map[string]http.Handler {
 	}
 }
 
+// only serves one method and makes a problem of whatever goes wrong.
 func (c *Contract) only(method string, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := refuse(http.StatusMethodNotAllowed, oauth.InvalidRequest, "use "+method+" here")
@@ -59,6 +61,7 @@ func (c *Contract) only(method string, serve func(http.ResponseWriter, *http.Req
 	})
 }
 
+// deviceCodeAnswer is that of RFC 8628 section 3.2; these clients want all of its members.
 type deviceCodeAnswer struct {
 	DeviceCode              string `json:"device_code"`
 	UserCode                string `json:"user_code"`
@@ -74,6 +77,7 @@ func (c *Contract) deviceCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// The binding comes before the client: which Domain is meant is what people get wrong.
 	binding, err := c.binding(r.Context(), values)
 	if err != nil {
 		return err
@@ -106,6 +110,8 @@ func (c *Contract) deviceCode(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// tokenAnswer is that of RFC 6749 section 5.1. No refresh token and no ID token: these clients know neither, and what nobody
+// uses is better not given out.
 type tokenAnswer struct {
 	Access    string `json:"access_token"`
 	Type      string `json:"token_type"`
@@ -124,13 +130,13 @@ func (c *Contract) deviceToken(w http.ResponseWriter, r *http.Request) error {
 		return polled(err)
 	}
 	wait := waitPreference(r.Header.Get("Prefer"))
-	if wait > 0 {
+	if wait > 0 { // before the wait: afterwards there is nothing left to hold
 		holdOpen(w, wait)
 	}
 	answer, err := c.Granter.Redeem(r.Context(), grant.Request{
 		Type: oauth.GrantDeviceCode, Client: client, DeviceCode: secret.New(values["device_code"]), Origin: c.origin(r), Wait: wait,
 	})
-	if answer.Waited {
+	if answer.Waited { // beside an error too: who was made to wait may poll again at once
 		w.Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(wait/time.Second)))
 	}
 	if err != nil {
@@ -170,6 +176,7 @@ func (c *Contract) client(r *http.Request, values body.Values) (authority.Client
 // maxAgent is how much of a program's own name is kept, in bytes.
 const maxAgent = 256
 
+// origin is what is known of the machine that asks; this contract has no place for a name of it.
 func (c *Contract) origin(r *http.Request) authority.Origin {
 	agent := r.UserAgent()
 	return authority.Origin{Address: c.Address(r), Agent: strings.ToValidUTF8(agent[:min(len(agent), maxAgent)], "")}
