@@ -51,6 +51,7 @@ type cli struct {
 	path                       string // of the file
 }
 
+// root makes the commands. Their words stand on their pages; the flags that all of them take stand here.
 func (c *cli) root() *cobra.Command {
 	pages := page.Pages{Files: help}
 	root, whoami := pages.Command("plexctl", nil), pages.Command("whoami", c.whoami)
@@ -112,6 +113,7 @@ func (c *cli) resolve(ctx context.Context) (contract.Server, cred.Credential, er
 
 const uuid = `^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
 
+// login looks at what was typed before it looks for a server, and for a server before it asks anybody.
 func (c *cli) login(ctx context.Context) error {
 	form := regexp.MustCompile(uuid)
 	for _, id := range []struct{ flag, value string }{{"--domain-id", c.domain}, {"--idp-binding-id", c.binding}} {
@@ -135,6 +137,7 @@ func (c *cli) login(ctx context.Context) error {
 	return c.print(`Logged in. Saved profile "`+c.name+"\".\n", summary{c.name, server.Base, made.TokenType, login.ExpiresIn(), true})
 }
 
+// whoami asks the server whatever this machine's clock says of the token: a wrong clock locks nobody out.
 func (c *cli) whoami(ctx context.Context) error {
 	server, chosen, err := c.resolve(ctx)
 	if err != nil {
@@ -144,6 +147,7 @@ func (c *cli) whoami(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The page lets a profile's token go to another server. Whoever did not mean that is to know.
 	if home := chosen.Extra[profiles.Server]; token == chosen.Access && home != server.Base {
 		c.Terminal.Warn("Warning: the token was made at %s and is sent to %s.", terminal.Clean(home), terminal.Clean(server.Base))
 	}

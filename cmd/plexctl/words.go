@@ -19,7 +19,8 @@ import (
 // errNoServer: nothing says where the API is.
 var errNoServer = errors.New("no server: use --server, or set PLEXSPHERE_URL, or choose a profile that has one")
 
-// exitCode is the one mapping from errors to exit codes.
+// exitCode is the one mapping from errors to exit codes. What a person cannot mend by another command line or file is 1, an
+// interruption too; 3 and 4 stand for one case each.
 func exitCode(err error) int {
 	var (
 		usage   *authcmd.UsageError
@@ -37,7 +38,7 @@ func exitCode(err error) int {
 		return 3
 	case errors.As(err, &wire) && wire.Status == http.StatusForbidden:
 		return 4
-	case errors.As(err, &unsaved):
+	case errors.As(err, &unsaved): // it wraps what the system said, which would be taken for an unreadable file
 		return 1
 	case errors.As(err, &usage), errors.As(err, &address), errors.As(err, &refused), errors.As(err, &damaged), errors.As(err, &unread):
 		return 2
@@ -56,6 +57,7 @@ func words() authcmd.Words {
 			address := cmp.Or(prompt.URIComplete, prompt.URI)
 			return "To sign in, open this address in any browser:\n\n    " + address + "\n\nThe code is " + prompt.UserCode + "\n\n"
 		},
+		// Every error is shown in the toolkit's words but for those that the page has otherwise; the code is always ours.
 		Explain: func(err error) (authcmd.Failure, bool) {
 			failure := usual.Explain(err)
 			for _, own := range []error{auth.ErrSessionExpired, errNoServer} {
@@ -66,6 +68,7 @@ func words() authcmd.Words {
 			failure.Exit = exitCode(err)
 			return failure, true
 		},
+		// On every line, as programs that read standard error expect it.
 		Failure: func(f authcmd.Failure) string {
 			return strings.TrimSuffix("plexctl: "+f.Message+"\nplexctl: "+f.Hint, "\nplexctl: ")
 		},

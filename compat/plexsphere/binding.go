@@ -54,6 +54,7 @@ func (c *Contract) binding(ctx context.Context, values body.Values) (identity.Bi
 	case id != "" && !isUUID(id):
 		return identity.Binding{}, errID
 	}
+	// A Domain that is not there has no bindings, and is told apart from one without by nobody.
 	all, err := c.Domains.Bindings(ctx, domain)
 	if err != nil && !errors.Is(err, identity.ErrUnknown) {
 		return identity.Binding{}, err
@@ -69,6 +70,7 @@ func (c *Contract) binding(ctx context.Context, values body.Values) (identity.Bi
 	return identity.Binding{}, errForeign
 }
 
+// active refuses a binding that is switched off: nobody could sign in through it.
 func active(b identity.Binding) (identity.Binding, error) {
 	if b.Disabled {
 		return identity.Binding{}, errNone

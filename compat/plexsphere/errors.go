@@ -34,11 +34,12 @@ func refuse(status int, code oauth.ErrorCode, detail string) error {
 // polled makes the answer to a poll one of those that these clients know: any refusal that is not about the login is, for
 // them, a code that cannot be redeemed.
 func polled(err error) error {
+	// What was not decided stays what it is: a client would give up a login for an invalid_grant.
 	var wire *oauth.Error
 	if !errors.As(err, &wire) || wire.Status >= http.StatusInternalServerError {
 		return err
 	}
-	answer := *wire
+	answer := *wire // a copy: the pipeline may hand out shared ones
 	switch wire.Code {
 	case oauth.AuthorizationPending, oauth.SlowDown, oauth.AccessDenied, oauth.ExpiredToken, oauth.InvalidGrant:
 	case oauth.ServerError, oauth.TemporarilyUnavailable:
@@ -61,7 +62,7 @@ func (c *Contract) fail(w http.ResponseWriter, r *http.Request, err error) {
 		header.Set("WWW-Authenticate", `Bearer error="`+string(answer.Code)+`"`)
 	}
 	detail := answer.Description
-	if detail == "" {
+	if detail == "" { // a member that is left out would break clients that are strict
 		detail = string(answer.Code)
 	}
 	instance := r.URL.Path
@@ -100,6 +101,7 @@ func (c *Contract) wire(r *http.Request, err error) *oauth.Error {
 	}
 }
 
+// statusOf is the status of an answer; a refusal without one of its own is 400.
 func statusOf(answer *oauth.Error) int {
 	switch {
 	case answer.Status != 0:

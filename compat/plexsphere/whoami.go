@@ -11,7 +11,7 @@ import (
 	"github.com/doorward/doorward/oauth"
 )
 
-// principal is who a token is of.
+// principal is who a token is of. Members are left out where there is nothing to say.
 type principal struct {
 	Type    string   `json:"principal_type"` // user or service
 	Subject string   `json:"subject"`
@@ -21,10 +21,12 @@ type principal struct {
 	AMR     []string `json:"amr,omitempty"`
 }
 
+// errToken refuses every token that is not, or not any more, of anybody. It does not say why.
 var errToken = &oauth.Error{
 	Code: oauth.InvalidToken, Description: "the token is not valid, or not any more; log in again", Status: http.StatusUnauthorized,
 }
 
+// whoami answers for tokens of every client and kind: whose they are is no secret of their holders.
 func (c *Contract) whoami(w http.ResponseWriter, r *http.Request) error {
 	standing, err := c.Authority.Tokens.Check(r.Context(), body.Bearer(r))
 	if errors.Is(err, authority.ErrUnknown) {
@@ -64,6 +66,7 @@ func (c *Contract) person(ctx context.Context, standing authority.Standing) (pri
 	if err != nil {
 		return answer, err
 	}
+	// How the person signed in stands in the session and not in the token, which other services read.
 	answer.ACR, answer.AMR = family.ACR, family.Methods
 	if family.Binding == "" {
 		return answer, nil

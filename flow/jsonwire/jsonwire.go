@@ -63,6 +63,7 @@ func (w *Wire) Poll(ctx context.Context, code secret.String) (cred.Credential, b
 	return made, waited, nil
 }
 
+// post sends the members with those of the client, which are in every request.
 func (w *Wire) post(ctx context.Context, path string, members map[string]string, wait time.Duration, into any) (bool, error) {
 	body := maps.Clone(w.Client)
 	if body == nil {
