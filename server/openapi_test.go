@@ -297,6 +297,9 @@ func (d *described) try(t *testing.T, seen map[string]bool, operation, target, t
 		t.Errorf("%s: not described: %s", key, got.body)
 		return got
 	}
+	if got.status < 300 && text != "" {
+		d.asked(t, operation, text, header)
+	}
 	for name := range members(at(response, "headers")) {
 		if name != "Preference-Applied" && got.header.Get(name) == "" {
 			t.Errorf("%s: no header %s", key, name)
@@ -323,6 +326,30 @@ func (d *described) try(t *testing.T, seen map[string]bool, operation, target, t
 		}
 	}
 	return got
+}
+
+// asked checks that a request that was answered well is one that the document describes.
+func (d *described) asked(t *testing.T, operation, text string, header []string) {
+	t.Helper()
+	sent := make(node)
+	if header[1] == formType {
+		values, err := url.ParseQuery(text)
+		must(t, err)
+		for name := range values {
+			sent[name] = values.Get(name)
+		}
+	} else {
+		must(t, json.Unmarshal([]byte(text), &sent))
+	}
+	schema := d.schema(at(d.operations()[operation], "requestBody", "content", header[1], "schema"))
+	if found := d.differs(sent, schema, "request"); found != "" {
+		t.Errorf("%s: %s", operation, found)
+	}
+	for name := range sent {
+		if members(schema["properties"])[name] == nil {
+			t.Errorf("%s: the parameter %s is not described", operation, name)
+		}
+	}
 }
 
 // answersAsDescribed makes every answer that the document describes, but for those of a server in need, and checks its members.
