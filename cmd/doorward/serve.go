@@ -89,16 +89,17 @@ func (s *serve) run(ctx context.Context) (err error) {
 	if err := s.identify(&config); err != nil {
 		return errors.Join(err, config.Listener.Close())
 	}
-	beside, err := s.beside(ctx, &config)
-	if err != nil {
-		return errors.Join(err, config.Listener.Close())
-	}
-	defer func() { err = errors.Join(err, beside.close()) }()
 	store, master, err := where.Open(ctx, config.Now, config.Log)
 	if err != nil {
 		return errors.Join(err, config.Listener.Close())
 	}
 	config.Store, config.Master = store, master
+	// The store is this server's alone from here on, and so is what lies beside it.
+	beside, err := s.beside(ctx, &config, where)
+	if err != nil {
+		return errors.Join(err, store.Close(), config.Listener.Close())
+	}
+	defer func() { err = errors.Join(err, beside.close()) }()
 	return s.serve(ctx, config, where, beside)
 }
 
@@ -213,11 +214,11 @@ func (s *serve) identify(config *server.Config) error {
 
 // scheme is what the listener speaks.
 // beside starts the second authority of --dev; without that there is none.
-func (s *serve) beside(ctx context.Context, config *server.Config) (*upstream, error) {
+func (s *serve) beside(ctx context.Context, config *server.Config, where place.Place) (*upstream, error) {
 	if !s.dev {
 		return nil, nil
 	}
-	beside, err := startUpstream(ctx, s.listen, *config)
+	beside, err := startUpstream(ctx, s.listen, *config, where)
 	if err != nil {
 		return nil, err
 	}

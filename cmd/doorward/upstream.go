@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 
@@ -40,9 +42,26 @@ func listenBeside(ctx context.Context, asked string, first net.Addr) (net.Listen
 	return config.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 }
 
+// besidePlace is a new folder beside the first one's database: what a killed server has left there goes at the next start.
+func besidePlace(where place.Place) (place.Place, error) {
+	if where.Store == "" {
+		return place.NewTemporary("doorward-upstream-")
+	}
+	folder := where.Store + ".upstream"
+	if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o700)); err != nil {
+		return place.Place{}, err
+	}
+	path := filepath.Join(folder, "doorward.db")
+	return place.Place{Store: path, Master: path + ".key", Temporary: folder}, nil
+}
+
 // startUpstream starts the second authority while the first one starts too: both make keys and hash passwords, which is most
 // of a start.
-func startUpstream(ctx context.Context, asked string, first server.Config) (*upstream, error) {
+func startUpstream(ctx context.Context, asked string, first server.Config, where place.Place) (*upstream, error) {
+	beside, err := besidePlace(where)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := listenBeside(ctx, asked, first.Listener.Addr())
 	if err != nil {
 		return nil, err
@@ -59,7 +78,7 @@ func startUpstream(ctx context.Context, asked string, first server.Config) (*ups
 		Brand: console.Brand{Name: "Identity provider for development"},
 	}
 	go func() {
-		err := u.run(ctx, config)
+		err := u.run(ctx, config, beside)
 		switch {
 		case errors.Is(err, context.Canceled): // the first one ended before this one had begun
 			err = nil
@@ -71,13 +90,9 @@ func startUpstream(ctx context.Context, asked string, first server.Config) (*ups
 	return u, nil
 }
 
-func (u *upstream) run(ctx context.Context, config server.Config) (err error) {
+func (u *upstream) run(ctx context.Context, config server.Config, where place.Place) (err error) {
 	ready := sync.OnceFunc(func() { close(u.ready) })
 	defer ready()
-	where, err := place.NewTemporary("doorward-upstream-")
-	if err != nil {
-		return errors.Join(err, config.Listener.Close())
-	}
 	defer func() { err = errors.Join(err, where.Remove()) }()
 	store, master, err := where.Open(ctx, config.Now, config.Log)
 	if err != nil {
