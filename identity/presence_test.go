@@ -76,7 +76,7 @@ func (m *memory) edit(change func(*Person)) {
 	m.people["usr_ada"] = person
 }
 
-func TestWelcome(t *testing.T) {
+func TestWelcome_SEC310_SEC166_OnceAndToTheMoment(t *testing.T) {
 	t.Parallel()
 	h, now := quick(), noon
 	m := newMemory(ada(h))
@@ -111,7 +111,11 @@ func TestWelcome(t *testing.T) {
 	}
 	late, expired := NewInvitation(noon, time.Hour)
 	_ = m.AddInvitation(t.Context(), expired)
-	now = now.Add(time.Hour)
+	now = now.Add(time.Hour - time.Nanosecond)
+	if _, err := w.Find(t.Context(), late); err != nil {
+		t.Error("a link in its last moment:", err)
+	}
+	now = now.Add(time.Nanosecond)
 	if _, err := w.Find(t.Context(), late); !errors.Is(err, ErrUnknown) {
 		t.Error("an expired link:", err)
 	}

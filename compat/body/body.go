@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -22,14 +24,16 @@ var (
 	ErrForm     = errors.New("the body is not a form")
 	ErrObject   = errors.New("the body must be one JSON object, and each name may stand in it once")
 	ErrText     = errors.New("the body holds bytes that are no text")
+	ErrKind     = errors.New("the body holds a number, a list or an object where a text is meant")
 )
 
 // Values are the members that were sent. Numbers and booleans read as they are written; null, lists and objects as
 // absent: no contract has a meaning for them.
 type Values map[string]string
 
-// Read reads the body of r by its Content-Type; no Content-Type is JSON, as old clients have it.
-func Read(r *http.Request) (Values, error) {
+// Read reads the body of r by its Content-Type; no Content-Type is JSON, as old clients have it. A member of one of these
+// names must be a text where it is there (ErrKind); what else a client sends is its own affair.
+func Read(r *http.Request, texts ...string) (Values, error) {
 	text, err := io.ReadAll(io.LimitReader(r.Body, Most+1))
 	switch {
 	case err != nil:
@@ -47,7 +51,7 @@ func Read(r *http.Request) (Values, error) {
 	}
 	switch media {
 	case "application/json":
-		return Object(text)
+		return Object(text, texts...)
 	case "application/x-www-form-urlencoded":
 		return form(string(text))
 	}
@@ -70,7 +74,7 @@ func form(text string) (Values, error) {
 }
 
 // Object reads a flat JSON object. It reads token by token and keeps no depth: a million brackets cost one error.
-func Object(text []byte) (Values, error) {
+func Object(text []byte, texts ...string) (Values, error) {
 	decoder := json.NewDecoder(strings.NewReader(string(text)))
 	decoder.UseNumber()
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
@@ -84,11 +88,14 @@ func Object(text []byte) (Values, error) {
 			return nil, ErrObject
 		}
 		seen[name] = true
-		value, present, err := one(decoder)
+		value, kind, err := one(decoder)
 		if err != nil || strings.ContainsRune(value, 0) {
 			return nil, ErrObject
 		}
-		if present {
+		if slices.Contains(texts, name) && kind != isText && kind != isNull {
+			return nil, ErrKind
+		}
+		if kind == isText || kind == isScalar {
 			values[name] = value
 		}
 	}
@@ -101,27 +108,34 @@ func Object(text []byte) (Values, error) {
 	return values, nil
 }
 
+// kind is what a value is in JSON.
+type kind int
+
+const (
+	isNull kind = iota
+	isText
+	isScalar // a number or a boolean
+	isNested // a list or an object
+)
+
 // one reads a value; lists and objects are passed over.
-func one(decoder *json.Decoder) (value string, present bool, err error) {
+func one(decoder *json.Decoder) (value string, is kind, err error) {
 	token, err := decoder.Token()
 	if err != nil {
-		return "", false, err
+		return "", isNull, err
 	}
 	switch v := token.(type) {
 	case string:
-		return v, true, nil
+		return v, isText, nil
 	case json.Number:
-		return v.String(), true, nil
+		return v.String(), isScalar, nil
 	case bool:
-		if v {
-			return "true", true, nil
-		}
-		return "false", true, nil
+		return strconv.FormatBool(v), isScalar, nil
 	case json.Delim:
 		for depth := 1; depth > 0; {
 			token, err := decoder.Token()
 			if err != nil {
-				return "", false, err
+				return "", isNull, err
 			}
 			switch token {
 			case json.Delim('{'), json.Delim('['):
@@ -130,8 +144,9 @@ func one(decoder *json.Decoder) (value string, present bool, err error) {
 				depth--
 			}
 		}
+		return "", isNested, nil
 	}
-	return "", false, nil
+	return "", isNull, nil
 }
 
 // Send writes a JSON answer that nobody may keep.

@@ -69,7 +69,7 @@ type tokenAnswer struct {
 // token redeems a code or a refresh token. A bearer header, also an expired one, is ignored: these clients send the old
 // token along with a refresh.
 func (c *Contract) token(w http.ResponseWriter, r *http.Request) error {
-	values, err := body.Read(r)
+	values, err := body.Read(r, "grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope")
 	if err != nil {
 		return unreadable(err)
 	}
@@ -141,6 +141,11 @@ func (c *Contract) whose(ctx context.Context, token string) (identity.Person, er
 	}
 	if err != nil {
 		return identity.Person{}, err
+	}
+	if !standing.Scope.Has(oauth.ScopeProfile) || !standing.Scope.Has(oauth.ScopeEmail) {
+		return identity.Person{}, &oauth.Error{
+			Code: oauth.InsufficientScope, Description: "the token does not have the scopes profile and email", Status: http.StatusForbidden,
+		}
 	}
 	person, err := c.People.Person(ctx, standing.PersonID)
 	if errors.Is(err, identity.ErrUnknown) {

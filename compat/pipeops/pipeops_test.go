@@ -155,7 +155,7 @@ func TestProfile_PIP24(t *testing.T) {
 	}
 }
 
-func TestErrors_PIP25_CarryMessageAndAStatusOfText(t *testing.T) {
+func TestErrors_PIP25_SEC333_CarryMessageAndAStatusOfText(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	long := strings.Repeat("a", 1<<20)
@@ -168,6 +168,8 @@ func TestErrors_PIP25_CarryMessageAndAStatusOfText(t *testing.T) {
 		"another grant":          {"application/json", `{"grant_type":"password","client_id":"pipeops_public_client"}`, 400},
 		"a wrong token":          {"application/json", `{"grant_type":"refresh_token","client_id":"pipeops_public_client","refresh_token":"x"}`, 400},
 		"a code of nobody":       {"application/json", `{"grant_type":"authorization_code","client_id":"pipeops_public_client","code":"x","code_verifier":"` + verifier + `"}`, 400},
+		"SEC-333 a number":       {"application/json", `{"grant_type":"refresh_token","client_id":5}`, 400},
+		"SEC-333 a list":         {"application/json", `{"grant_type":["refresh_token"],"client_id":"pipeops_public_client"}`, 400},
 		"an array":               {"application/json", `[]`, 400},
 		"nothing":                {"application/json", ``, 400},
 		"two objects":            {"application/json", `{}{}`, 400},

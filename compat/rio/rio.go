@@ -76,7 +76,7 @@ func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
 	if !known {
 		return &refusal{http.StatusBadRequest, "type must be low, med or high"}
 	}
-	values, err := body.Read(r)
+	values, err := body.Read(r, "email", "password")
 	if err != nil {
 		return unreadable(err)
 	}
@@ -131,7 +131,7 @@ func (c *Contract) wrong(r *http.Request, err error) error {
 
 // renew exchanges a ready token that lives for its successor.
 func (c *Contract) renew(w http.ResponseWriter, r *http.Request) error {
-	values, err := body.Read(r)
+	values, err := body.Read(r, "token")
 	if err != nil {
 		return unreadable(err)
 	}

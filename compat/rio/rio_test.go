@@ -197,7 +197,7 @@ func TestLogin_RIO18(t *testing.T) {
 		"RIO-18 wrong password":   {"/user/login", `{"email":"user@example.com","password":"x"}`, 401},
 		"RIO-18 unknown email":    {"/user/login", `{"email":"nobody@example.com","password":"MySecretPassword"}`, 401},
 		"no password":             {"/user/login", `{"email":"user@example.com"}`, 400},
-		"a number":                {"/user/login", `{"email":7,"password":"x"}`, 401},
+		"SEC-333 a number":        {"/user/login", `{"email":7,"password":"x"}`, 400},
 		"another level":           {"/user/login?type=root", johns, 400},
 		"an array":                {"/user/login", `[]`, 400},
 		"nothing":                 {"/user/login", ``, 400},
