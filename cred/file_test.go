@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gofrs/flock"
+
 	"github.com/doorward/doorward/secret"
 )
 
@@ -452,4 +454,27 @@ func TestUnknownKeysStay(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatal(diff)
 	}
+}
+
+// TestLockIsASeparateFile_SEC313: a system that forbids to replace a file that is open (Windows) still lets the login be
+// replaced while its lock is held.
+func TestLockIsASeparateFile_SEC313(t *testing.T) {
+	t.Parallel()
+	f, _ := newFile(t)
+	_, err := f.Update(t.Context(), testKey, func(Credential, bool) (Credential, error) {
+		for _, path := range []string{f.Path, f.Path + ".lock"} {
+			held, err := flock.New(path).TryLock()
+			if err != nil {
+				return Credential{}, err
+			}
+			if want := path == f.Path; held != want {
+				t.Errorf("%s can be locked: %v, want %v", filepath.Base(path), held, want)
+			}
+		}
+		return sample("new"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAccess(t, f, "new")
 }
