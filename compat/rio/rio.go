@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/doorward/doorward/authority"
@@ -99,7 +100,7 @@ func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err != nil:
 		return err
-	case len(factors) > 0:
+	case slices.ContainsFunc(factors, identity.Factor.Confirmed):
 		return &refusal{http.StatusForbidden, "this account has a second factor: run rio auth login without an email"}
 	}
 	token, _, err := c.Authority.Sessions.IssueReady(r.Context(), authority.ReadyAsk{
