@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,7 +63,9 @@ var substitutions = []substitution{
 type example struct {
 	typed string
 	shown string
-	how   map[string]string // after, later, set, types, nobody: before and beside it; exit, ends, spaces, then: what is expected
+	// how says what is before and beside it (after, later, set, as, types, nobody) and what is expected (exit, ends, spaces, shows,
+	// then).
+	how map[string]string
 }
 
 // examples reads an archive, whose files come in the order of the source.
@@ -149,6 +152,9 @@ func (e *example) run(p *typist) {
 	if e.shown != "" && !e.pattern().MatchString(strings.ReplaceAll(out, p.s.Issue, "SERVER")) {
 		p.Errorf("typed:\n%s\nprinted:\n%s\nthe source has:\n%s", script, out, e.shown)
 	}
+	if shows := strings.ReplaceAll(e.how["shows"], "PORT", p.port); !regexp.MustCompile(shows).MatchString(out) {
+		p.Errorf("%q is not in\n%s", shows, out)
+	}
 	if then := e.how["then"]; then != "" {
 		if out, code := p.types(then, nil); code != 0 {
 			p.Errorf("afterwards, %s ends with %d:\n%s", then, code, out)
@@ -213,6 +219,13 @@ func (p *typist) types(script string, how map[string]string) (string, int) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script)
 	cmd.Env, cmd.Dir = p.home.Env, p.home.Dir
+	if how["as"] != "" { // somebody who may write nowhere
+		cmd.Dir = "/"
+		if os.Getuid() == 0 {
+			_ = os.Chmod(bin, 0o755) // where it fails, nothing runs
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		}
+	}
 	tty, stdout := p.begin(cmd, how["types"] != "")
 	defer stdout.Close()
 	var screen bytes.Buffer
