@@ -219,7 +219,7 @@ func TestLogin_RIO18(t *testing.T) {
 		if got := w.post("/user/login", grace); got.status != 200 {
 			t.Fatalf("without one: %d %s", got.status, got.text)
 		}
-		err := w.rooms.Factors.AddFactor(t.Context(), identity.Factor{ID: "f1", PersonID: "usr_grace", Kind: identity.FactorTOTP, Created: time.Now()})
+		err := w.rooms.Factors.AddFactor(t.Context(), identity.Factor{ID: "f1", PersonID: "usr_grace", Kind: identity.FactorTOTP, LastStep: 1, Created: time.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}
