@@ -80,7 +80,7 @@ func (s *script) start(t testing.TB) {
 	s.wire.Start()
 	t.Cleanup(s.wire.Close)
 	err := s.rooms.Factors.AddFactor(context.Background(), identity.Factor{
-		ID: "f1", PersonID: "usr_grace", Kind: identity.FactorTOTP, Created: time.Now(),
+		ID: "f1", PersonID: "usr_grace", Kind: identity.FactorTOTP, LastStep: 1, Created: time.Now(),
 	})
 	if err != nil {
 		t.Fatal(err)
