@@ -240,3 +240,24 @@ func TestReplicas_DatabaseGone_SEC118_SEC284(t *testing.T) {
 		}
 	}
 }
+
+// TestReplicas_OneToken_SEC115: a hundred at once present one refresh token to three replicas on one database. All get the
+// same successor, nobody a 5xx, and the session lives.
+func TestReplicas_OneToken_SEC115(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3)
+	s := c.replicas[0]
+	w := newWire(t, s, "doorward")
+	refresh := families(t, s, w, 1)[0].refresh()
+	var turn atomic.Int64
+	c.by(func(*http.Request) int { return int(turn.Add(1)) % 3 })
+	answers := together(t, 100, 100, func(int) (answer, error) { return w.rotate(t.Context(), refresh) })
+	for i, got := range answers {
+		if got.Status != http.StatusOK || got.refresh() != answers[0].refresh() {
+			t.Fatalf("answer %d: %s, want the successor of the others", i, got.said())
+		}
+	}
+	if got := must(w.rotate(t.Context(), answers[0].refresh()))(t); got.Status != http.StatusOK || generation(t, got.refresh()) != 2 {
+		t.Errorf("the successor is answered %s", got.said())
+	}
+}
