@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -36,6 +37,11 @@ var rounds = []round{
 		uses: []string{"auth", "status"}, good: "Logged in to", logout: []string{"auth", "logout"}, gone: "Not logged in",
 	},
 	{
+		program: "pipeops", server: "PIPEOPS_API_URL", asks: "PipeOps CLI", login: []string{"auth", "login", "--no-browser"},
+		done: "✓ Successfully authenticated as user@example.com", uses: []string{"auth", "status"}, good: "✓ Authenticated as user@example.com",
+		over: "337h", ended: "Error: authentication token has expired", logout: []string{"auth", "logout", "--force"}, gone: "✗ Not authenticated",
+	},
+	{
 		program: "rio", server: "RIO_SERVER", asks: "Rio CLI", login: []string{"auth", "login"}, done: "Logged in successfully!",
 		uses: []string{"auth", "status"}, good: "You are logged in", over: "169h", ended: "You are logged out",
 		renews: []string{"auth", "refresh-token"}, logout: []string{"auth", "logout"}, gone: "You are logged out",
@@ -50,7 +56,7 @@ var rounds = []round{
 
 // TestRounds goes through each product's login with a person in Chromium: login, use, a server that was killed and started in
 // between, renewal, the end by itself, login again, logout.
-func TestRounds_OCT05_RIO01_PIL02(t *testing.T) {
+func TestRounds_OCT05_PIP02_RIO01_PIL02(t *testing.T) {
 	t.Parallel()
 	for _, r := range rounds {
 		t.Run(r.program, func(t *testing.T) {
@@ -139,11 +145,60 @@ func (r *round) approve(t *testing.T, s *server, me *home) {
 		return
 	}
 	cli := me.start(t, r.program, r.login...)
-	link := cli.link("/d")
+	link := cli.link("/")
 	b.open(link).asJohn()
 	if code := typedCode.FindString(strings.Replace(cli.Stdout.String(), link, "", 1)); !strings.Contains(link, "=") {
 		b.sees("Enter the code from your terminal").fill("Code", code).presses("Continue")
 	}
 	b.sees(headingFor(r.asks)).presses("Approve").sees("You approved the login")
 	cli.ends(0, r.done)
+}
+
+// TestRoundThroughAProvider is the same for plexctl, whose operator signs in at the second authority.
+func TestRoundThroughAProvider_PLX01_PLX16(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	me := newHome(t, "PLEXSPHERE_URL="+s.Issue, noBrowser)
+	whoami := func(code int, words string) {
+		t.Helper()
+		if got := me.run(t, "plexctl", "whoami"); got.Code != code || !strings.Contains(got.Stdout+got.Stderr, words) {
+			t.Fatalf("whoami ends with %d, want %d and %q:\n%s%s", got.Code, code, words, got.Stdout, got.Stderr)
+		}
+	}
+	login := func() {
+		t.Helper()
+		cli := me.start(t, "plexctl", "login", "--domain-id", "0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0a0",
+			"--idp-binding-id", "0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0b0")
+		link := cli.link("/device/")
+		provider := providerOf(t, link)
+		b := newBrowser(t, s.Issue)
+		b.leadsTo(provider)
+		b.open(link).asJohn().presses("Approve").sees("Sign plexctl in?").presses("Approve").sees("You approved the login")
+		cli.ends(0, `Logged in. Saved profile "default".`)
+	}
+	login()
+	whoami(0, "usr_")
+	s.Kill()
+	s.Start()
+	whoami(0, "usr_")
+	must(newWire(t, s, "doorward").post(t.Context(), "/dev/clock", url.Values{"advance": {"61m"}}))(t)
+	whoami(1, "plexctl: ")
+	login()
+	whoami(0, "usr_")
+}
+
+// providerOf is where the page of a binding sends a browser first.
+func providerOf(t *testing.T, link string) string {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Get(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	address, err := response.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address.Scheme + "://" + address.Host
 }
