@@ -180,3 +180,30 @@ func TestRenewReady_RIO09_RIO19_SameLevelSameSessionAndAGraceForTheOld(t *testin
 		t.Errorf("another client: %v", err)
 	}
 }
+
+// TestRenewReady_SEC128 renews a token that was made under the master key before the current one: asked again, it yields the
+// same successor and not a second branch.
+func TestRenewReady_SEC128_UnderAnOlderMasterKey(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	token, _, err := h.Sessions.IssueReady(t.Context(), ReadyAsk{Client: h.cli, PersonID: "usr_1", Level: LevelHigh}, h.Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.master = h.master.Rotate()
+	h.open()
+	first, _, err := h.Sessions.RenewReady(t.Context(), token, h.cli, Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _, err := h.Sessions.RenewReady(t.Context(), token, h.cli, Origin{})
+	if err != nil || again != first {
+		t.Fatalf("asked again it yields another successor: %v", err)
+	}
+	if _, _, err := h.Sessions.RenewReady(t.Context(), first, h.cli, Origin{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.Sessions.RenewReady(t.Context(), token, h.cli, Origin{}); !errors.Is(err, ErrUnknown) {
+		t.Errorf("two renewals back: %v, want ErrUnknown", err)
+	}
+}
