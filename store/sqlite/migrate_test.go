@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
@@ -118,6 +119,54 @@ func TestMigratedFromTheFirst(t *testing.T) {
 	write(t, s.engine, `INSERT INTO sign_ins (id, person_id, methods, at, expires, address, agent)
 		VALUES ('older', 'usr_1', NULL, NULL, 9000000000000000, '', '')`)
 	answered(t, identity.SignIn{ID: "older", PersonID: "usr_1", Expires: time.UnixMicro(9e15).UTC()})(s.SignIn(ctx, "older"))
+}
+
+// A database whose version stands in the table of the tool that once migrated it, is taken from there.
+func TestMigratedFromATable(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s.db")
+	ofTheFirst(t, path)
+	file, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.ExecContext(t.Context(), `PRAGMA user_version = 0;
+		CREATE TABLE goose_db_version (version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL);
+		INSERT INTO goose_db_version VALUES (0, 1), (1, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Config{Path: path})
+	answered(t, authority.Client{ID: "c", Name: "C"})(s.Client(t.Context(), "c"))
+	var version int
+	if err := s.engine.Get(t.Context(), "PRAGMA user_version", nil, &version); err != nil || version != 2 {
+		t.Errorf("version %d, %v", version, err)
+	}
+}
+
+// A migration that fails leaves the tables and their version as they were, and the next start tries again.
+func TestMigrationThatFails(t *testing.T) {
+	t.Parallel()
+	config := engine.Config{
+		Path: filepath.Join(t.TempDir(), "s.db"), Readers: 1, Log: slog.New(slog.DiscardHandler), SweepEvery: 1,
+		Sweep: func(*engine.Writer) error { return nil },
+	}
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	config.Migrations = fstest.MapFS{"0001_a.sql": file("CREATE TABLE a (n)"), "0002_b.sql": file("CREATE TABLE b (n); CREATE TABLE a (n)")}
+	if _, err := engine.Open(t.Context(), config); err == nil || !strings.Contains(err.Error(), "0002_b.sql") {
+		t.Fatal(err)
+	}
+	config.Migrations = fstest.MapFS{"0001_a.sql": file("CREATE TABLE a (n)"), "0002_b.sql": file("CREATE TABLE b (n)")}
+	e, err := engine.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, e, "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES (1)")
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // What a token check, a revocation and a first sign-in cost must not grow with the tables: no statement of theirs reads one

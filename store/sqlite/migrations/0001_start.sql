@@ -1,7 +1,6 @@
 -- What the authority must remember, at its beginning. Times are microseconds since 1970 in UTC, and NULL is the zero time.
 -- Lists and compound values are JSON. Ids are compared byte by byte.
 
--- +goose Up
 CREATE TABLE people (
     id               TEXT PRIMARY KEY NOT NULL,
     username         TEXT NOT NULL,

@@ -1,7 +1,6 @@
 -- API keys, projects, Domains with their bindings, links and second factors; and what they bring to the tables that were
 -- there. Every new column has a default, so that a program that does not know it yet still writes rows.
 
--- +goose Up
 ALTER TABLE clients ADD COLUMN ready_claim TEXT NOT NULL DEFAULT '';
 ALTER TABLE device_requests ADD COLUMN binding TEXT NOT NULL DEFAULT '';
 ALTER TABLE families ADD COLUMN api_key_id TEXT NOT NULL DEFAULT '';

@@ -19,7 +19,7 @@ type Config struct {
 	Path    string // of the database file; made where it is not there
 	Readers int    // how many statements may read at the same time
 	Log     *slog.Logger
-	// Migrations are goose's SQL files, forward only.
+	// Migrations are SQL files, forward only, in the order of the numbers that their names begin with.
 	Migrations fs.FS
 	// Sweep deletes what is long over. It runs in a batch that is written anyway, the first one and from then on after every
 	// SweepEvery changes.

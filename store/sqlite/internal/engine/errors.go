@@ -15,10 +15,16 @@ import (
 var ErrDamaged = errors.New("sqlite: the store is damaged")
 
 // What is answered when there is nobody left to ask.
-var (
-	errFailed = fmt.Errorf("%w: the disk has failed; nothing was changed since; restart the server", authority.ErrUnavailable)
-	errClosed = fmt.Errorf("%w: the store is closed", authority.ErrUnavailable)
+const (
+	errFailed unavailable = "the disk has failed; nothing was changed since; restart the server"
+	errClosed unavailable = "the store is closed"
 )
+
+// unavailable is why the store cannot be reached.
+type unavailable string
+
+func (u unavailable) Error() string { return authority.ErrUnavailable.Error() + ": " + string(u) }
+func (unavailable) Unwrap() error   { return authority.ErrUnavailable }
 
 // code is SQLite's extended result code; 0 where err did not come from SQLite.
 func code(err error) int {

@@ -12,8 +12,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const letters = `-- +goose Up
-CREATE TABLE letters (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+const letters = `CREATE TABLE letters (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 INSERT INTO letters (id, text) VALUES (1, 'first'), (2, 'second'), (3, 'third');
 `
 
