@@ -5,9 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
 )
 
 // HasField reports whether a person finds a field of this label.
@@ -63,7 +60,7 @@ func (p *Page) PressIn(ctx context.Context, text, button string) (*Page, error) 
 
 // Follow follows the link of this name and returns the page that it leads to. It fails with ErrMissing; then as Open does.
 func (p *Page) Follow(ctx context.Context, link string) (*Page, error) {
-	for n := range p.elements(atom.A) {
+	for n := range p.elements("a") {
 		if href, ok := lookup(n, "href"); ok && seen(n) && p.name(n) == squeeze(link) {
 			target, err := p.URL.Parse(href)
 			if err != nil {
@@ -76,10 +73,10 @@ func (p *Page) Follow(ctx context.Context, link string) (*Page, error) {
 }
 
 // around is the smallest part of the page that people read as one thing.
-func around(n *html.Node) *html.Node {
-	for n = n.Parent; n != nil; n = n.Parent {
-		switch n.DataAtom {
-		case atom.Li, atom.Tr, atom.Article, atom.Section, atom.Fieldset:
+func around(n *node) *node {
+	for n = n.parent; n != nil; n = n.parent {
+		switch n.tag {
+		case "li", "tr", "article", "section", "fieldset":
 			return n
 		}
 	}
@@ -87,7 +84,7 @@ func around(n *html.Node) *html.Node {
 }
 
 // field finds a control by its accessible name.
-func (p *Page) field(label string) *html.Node {
+func (p *Page) field(label string) *node {
 	want := strings.TrimSuffix(squeeze(label), ":")
 	for n := range p.every() {
 		if isField(n) && seen(n) && strings.TrimSuffix(p.name(n), ":") == want {
@@ -98,11 +95,11 @@ func (p *Page) field(label string) *html.Node {
 }
 
 // isField reports whether people enter something there.
-func isField(n *html.Node) bool {
-	switch n.DataAtom {
-	case atom.Textarea, atom.Select:
+func isField(n *node) bool {
+	switch n.tag {
+	case "textarea", "select":
 		return true
-	case atom.Input:
+	case "input":
 		switch attr(n, "type") {
 		case "hidden", "submit", "button", "image", "reset":
 			return false
@@ -113,8 +110,8 @@ func isField(n *html.Node) bool {
 }
 
 // buttons finds what submits a form under this name.
-func (p *Page) buttons(name string) []*html.Node {
-	var found []*html.Node
+func (p *Page) buttons(name string) []*node {
+	var found []*node
 	for n := range p.every() {
 		if isButton(n) && seen(n) && !disabled(n) && p.name(n) == squeeze(name) {
 			found = append(found, n)
@@ -124,13 +121,13 @@ func (p *Page) buttons(name string) []*html.Node {
 }
 
 // isButton reports whether it submits: a button without a type does, and one of type button or reset does not.
-func isButton(n *html.Node) bool {
+func isButton(n *node) bool {
 	kind := attr(n, "type")
-	return n.DataAtom == atom.Button && kind != "button" && kind != "reset" || n.DataAtom == atom.Input && kind == "submit"
+	return n.tag == "button" && kind != "button" && kind != "reset" || n.tag == "input" && kind == "submit"
 }
 
 // name is the accessible name of an element (the parts of W3C accname 1.2 that plain pages need).
-func (p *Page) name(n *html.Node) string {
+func (p *Page) name(n *node) string {
 	var parts []string
 	for id := range strings.FieldsSeq(attr(n, "aria-labelledby")) {
 		if other := p.byID(id); other != nil {
@@ -143,26 +140,26 @@ func (p *Page) name(n *html.Node) string {
 	if label := squeeze(attr(n, "aria-label")); label != "" {
 		return label
 	}
-	if n.DataAtom == atom.Button || n.DataAtom == atom.A {
+	if n.tag == "button" || n.tag == "a" {
 		return squeeze(content(n, false))
 	}
-	if n.DataAtom == atom.Input && attr(n, "type") == "submit" {
+	if n.tag == "input" && attr(n, "type") == "submit" {
 		return squeeze(attr(n, "value"))
 	}
 	return p.label(n)
 }
 
 // label is the text of the field's <label>: the one that names its id, or the one around it.
-func (p *Page) label(n *html.Node) string {
+func (p *Page) label(n *node) string {
 	if id := attr(n, "id"); id != "" {
-		for l := range p.elements(atom.Label) {
+		for l := range p.elements("label") {
 			if attr(l, "for") == id {
 				return labelText(l)
 			}
 		}
 	}
-	for up := n.Parent; up != nil; up = up.Parent {
-		if up.DataAtom == atom.Label {
+	for up := n.parent; up != nil; up = up.parent {
+		if up.tag == "label" {
 			return labelText(up)
 		}
 	}
@@ -170,12 +167,12 @@ func (p *Page) label(n *html.Node) string {
 }
 
 // labelText leaves out the control that may stand inside its label: a list's options are not its name.
-func labelText(label *html.Node) string {
-	return squeeze(text(label, func(n *html.Node) bool { return !unseen(n) && !isField(n) }))
+func labelText(label *node) string {
+	return squeeze(text(label, func(n *node) bool { return !unseen(n) && !isField(n) }))
 }
 
 // submit sends the form of a button as browsers do (HTML, section 4.10.21).
-func (p *Page) submit(ctx context.Context, button *html.Node) (*Page, error) {
+func (p *Page) submit(ctx context.Context, button *node) (*Page, error) {
 	form := p.formOf(button)
 	if form == nil {
 		return nil, p.fault(ErrMissing, "the button “%s” belongs to no form", p.name(button))
@@ -202,12 +199,12 @@ func (p *Page) submit(ctx context.Context, button *html.Node) (*Page, error) {
 }
 
 // formOf is the form that a control belongs to.
-func (p *Page) formOf(n *html.Node) *html.Node {
+func (p *Page) formOf(n *node) *node {
 	if id, ok := lookup(n, "form"); ok {
 		return p.byID(id)
 	}
-	for up := n.Parent; up != nil; up = up.Parent {
-		if up.DataAtom == atom.Form {
+	for up := n.parent; up != nil; up = up.parent {
+		if up.tag == "form" {
 			return up
 		}
 	}
@@ -215,10 +212,10 @@ func (p *Page) formOf(n *html.Node) *html.Node {
 }
 
 // values collects what the form sends.
-func (p *Page) values(form, button *html.Node) (url.Values, error) {
+func (p *Page) values(form, button *node) (url.Values, error) {
 	values := make(url.Values)
 	for n := range p.every() {
-		hidden := n.DataAtom == atom.Input && attr(n, "type") == "hidden"
+		hidden := n.tag == "input" && attr(n, "type") == "hidden"
 		if !isField(n) && !hidden && n != button || disabled(n) || p.formOf(n) != form {
 			continue
 		}
@@ -234,11 +231,11 @@ func (p *Page) values(form, button *html.Node) (url.Values, error) {
 }
 
 // entered is a control's value: what was typed, else what the page put there; sent is false for an unticked box.
-func (p *Page) entered(n *html.Node) (value string, sent bool) {
+func (p *Page) entered(n *node) (value string, sent bool) {
 	kind := attr(n, "type")
 	typed, changed := p.typed[n]
 	switch {
-	case n.DataAtom == atom.Input && (kind == "checkbox" || kind == "radio"):
+	case n.tag == "input" && (kind == "checkbox" || kind == "radio"):
 		_, ticked := lookup(n, "checked")
 		if changed {
 			ticked = typed != ""
@@ -249,28 +246,28 @@ func (p *Page) entered(n *html.Node) (value string, sent bool) {
 		return first(attr(n, "value"), "on"), true
 	case changed:
 		return typed, true
-	case n.DataAtom == atom.Textarea:
+	case n.tag == "textarea":
 		return strings.TrimPrefix(raw(n), "\n"), true
-	case n.DataAtom == atom.Select:
+	case n.tag == "select":
 		return chosen(n), true
 	}
 	return attr(n, "value"), true
 }
 
 // raw is a text area's text, spaces and all.
-func raw(n *html.Node) string {
+func raw(n *node) string {
 	var out strings.Builder
-	for child := range n.ChildNodes() {
-		out.WriteString(child.Data)
+	for _, child := range n.children {
+		out.WriteString(child.text)
 	}
 	return out.String()
 }
 
 // chosen is the selected option of a list, or its first.
-func chosen(list *html.Node) string {
+func chosen(list *node) string {
 	value, found := "", false
-	for n := range list.Descendants() {
-		if n.DataAtom != atom.Option {
+	for n := range list.below() {
+		if n.tag != "option" {
 			continue
 		}
 		_, selected := lookup(n, "selected")
@@ -289,8 +286,8 @@ func chosen(list *html.Node) string {
 }
 
 // disabled reports whether the control, or the fieldset around it, is switched off.
-func disabled(n *html.Node) bool {
-	for ; n != nil; n = n.Parent {
+func disabled(n *node) bool {
+	for ; n != nil; n = n.parent {
 		if _, off := lookup(n, "disabled"); off {
 			return true
 		}

@@ -6,9 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
 )
 
 // Page is what the visitor sees.
@@ -21,8 +18,8 @@ type Page struct {
 
 	visitor *Visitor
 	home    *url.URL
-	root    *html.Node
-	typed   map[*html.Node]string // what was entered into fields
+	root    *node
+	typed   map[*node]string // what was entered into fields
 }
 
 // Fact is one line of a page's table of facts.
@@ -32,13 +29,10 @@ type Fact struct{ Name, Value string }
 func (v *Visitor) read(req request, response *http.Response, body []byte) (*Page, error) {
 	page := &Page{
 		URL: req.target, Status: response.StatusCode, Header: response.Header,
-		visitor: v, home: req.home, typed: make(map[*html.Node]string),
+		visitor: v, home: req.home, typed: make(map[*node]string),
 	}
 	var err error
-	// A visitor runs no scripts, so what stands in <noscript> is for it.
-	if page.root, err = html.ParseWithOptions(bytes.NewReader(body), html.ParseOptionEnableScripting(false)); err != nil {
-		return nil, page.fault(ErrNoPage, "its HTML cannot be read: %v", err)
-	}
+	page.root, err = parse(body)
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	switch {
 	case response.StatusCode >= http.StatusBadRequest:
@@ -48,13 +42,15 @@ func (v *Visitor) read(req request, response *http.Response, body []byte) (*Page
 	case !bytes.Contains(bytes.ToLower(body), []byte("</html>")):
 		// HTML lets a page leave its last tag out; ours do not, and a template that fails half-way does.
 		return page, page.fault(ErrNoPage, "it was cut short")
+	case err != nil:
+		return page, page.fault(ErrNoPage, "its HTML cannot be read: %v", err)
 	}
 	return page, nil
 }
 
 // Title returns what the browser's tab shows.
 func (p *Page) Title() string {
-	for n := range p.elements(atom.Title) {
+	for n := range p.elements("title") {
 		return squeeze(content(n, true))
 	}
 	return ""
@@ -62,7 +58,7 @@ func (p *Page) Title() string {
 
 // Heading returns the page's first heading of the first rank.
 func (p *Page) Heading() string {
-	for n := range p.elements(atom.H1) {
+	for n := range p.elements("h1") {
 		return squeeze(content(n, false))
 	}
 	return ""
@@ -97,17 +93,12 @@ func (p *Page) Alert() string {
 func (p *Page) Facts() []Fact {
 	var facts []Fact
 	for n := range p.every() {
-		if (n.DataAtom != atom.Dt && n.DataAtom != atom.Th) || !seen(n) {
+		if (n.tag != "dt" && n.tag != "th") || !seen(n) {
 			continue
 		}
-		for next := n.NextSibling; next != nil; next = next.NextSibling {
-			if next.DataAtom == atom.Dd || next.DataAtom == atom.Td {
-				facts = append(facts, Fact{squeeze(content(n, false)), squeeze(content(next, false))})
-				break
-			}
-			if next.Type == html.ElementNode {
-				break // another name: this one has no value
-			}
+		// A name that another name follows has no value.
+		if next := n.next(); next != nil && (next.tag == "dd" || next.tag == "td") {
+			facts = append(facts, Fact{squeeze(content(n, false)), squeeze(content(next, false))})
 		}
 	}
 	return facts
@@ -125,7 +116,7 @@ func (p *Page) Fact(name string) string {
 
 // refresh returns where the page leads by itself (meta refresh), or "".
 func (p *Page) refresh() string {
-	for n := range p.elements(atom.Meta) {
+	for n := range p.elements("meta") {
 		if !strings.EqualFold(attr(n, "http-equiv"), "refresh") {
 			continue
 		}

@@ -1,21 +1,88 @@
 package visitor
 
 import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
 	"iter"
+	"slices"
 	"strings"
-
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
 )
 
+// node is an element of a page, or a piece of its text.
+type node struct {
+	tag      string // in lower case; "": text
+	text     string
+	attrs    []xml.Attr
+	parent   *node
+	children []*node
+}
+
+// voids are the elements that have no end tag (HTML, section 13.1.2).
+var voids = append(slices.Clip(xml.HTMLAutoClose), "wbr", "source", "track", "embed")
+
+// parse reads a page as encoding/xml reads HTML: attributes need neither quotes nor values, and void elements no end. It is
+// stricter than browsers are with tags in disorder, and has no table of named characters, whose set-up every start of the
+// program would pay for. It returns what it could read, beside the error.
+func parse(body []byte) (*node, error) {
+	decoder := xml.NewDecoder(bytes.NewReader(body))
+	decoder.Strict, decoder.AutoClose = false, voids
+	root := &node{tag: "#document"}
+	for at := root; ; {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return root, nil
+		}
+		if err != nil {
+			return root, err
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			child := &node{tag: strings.ToLower(token.Name.Local), attrs: token.Attr, parent: at}
+			at.children = append(at.children, child)
+			at = child
+		case xml.EndElement:
+			at = at.parent
+		case xml.CharData:
+			at.children = append(at.children, &node{text: string(token), parent: at})
+		}
+	}
+}
+
+// below walks everything below n, in the order of the page's text.
+func (n *node) below() iter.Seq[*node] {
+	return func(yield func(*node) bool) { n.walk(yield) }
+}
+
+func (n *node) walk(yield func(*node) bool) bool {
+	for _, child := range n.children {
+		if !yield(child) || !child.walk(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// next is the element that follows n and has the same parent.
+func (n *node) next() *node {
+	siblings := n.parent.children
+	for _, sibling := range siblings[slices.Index(siblings, n)+1:] {
+		if sibling.tag != "" {
+			return sibling
+		}
+	}
+	return nil
+}
+
 // every walks all elements of the page, in the order of its text.
-func (p *Page) every() iter.Seq[*html.Node] {
-	return func(yield func(*html.Node) bool) {
+func (p *Page) every() iter.Seq[*node] {
+	return func(yield func(*node) bool) {
 		if p.root == nil {
 			return
 		}
-		for n := range p.root.Descendants() {
-			if n.Type == html.ElementNode && !yield(n) {
+		for n := range p.root.below() {
+			if n.tag != "" && !yield(n) {
 				return
 			}
 		}
@@ -23,10 +90,10 @@ func (p *Page) every() iter.Seq[*html.Node] {
 }
 
 // elements walks those of one kind.
-func (p *Page) elements(kind atom.Atom) iter.Seq[*html.Node] {
-	return func(yield func(*html.Node) bool) {
+func (p *Page) elements(tag string) iter.Seq[*node] {
+	return func(yield func(*node) bool) {
 		for n := range p.every() {
-			if n.DataAtom == kind && !yield(n) {
+			if n.tag == tag && !yield(n) {
 				return
 			}
 		}
@@ -34,7 +101,7 @@ func (p *Page) elements(kind atom.Atom) iter.Seq[*html.Node] {
 }
 
 // byID finds the element with this id.
-func (p *Page) byID(id string) *html.Node {
+func (p *Page) byID(id string) *node {
 	if id == "" {
 		return nil
 	}
@@ -47,16 +114,16 @@ func (p *Page) byID(id string) *html.Node {
 }
 
 // attr returns an attribute's value, "" where there is none.
-func attr(n *html.Node, name string) string {
+func attr(n *node, name string) string {
 	value, _ := lookup(n, name)
 	return value
 }
 
 // lookup tells an empty attribute from none.
-func lookup(n *html.Node, name string) (string, bool) {
-	for _, a := range n.Attr {
-		if a.Namespace == "" && a.Key == name {
-			return a.Val, true
+func lookup(n *node, name string) (string, bool) {
+	for _, a := range n.attrs {
+		if a.Name.Space == "" && strings.EqualFold(a.Name.Local, name) {
+			return a.Value, true
 		}
 	}
 	return "", false
@@ -64,9 +131,9 @@ func lookup(n *html.Node, name string) (string, bool) {
 
 // seen reports whether neither the element nor anything around it is hidden from people. Style sheets are not read: what
 // they hide from the eye, screen readers still say.
-func seen(n *html.Node) bool {
-	for ; n != nil; n = n.Parent {
-		if n.Type == html.ElementNode && unseen(n) {
+func seen(n *node) bool {
+	for ; n != nil; n = n.parent {
+		if unseen(n) {
 			return false
 		}
 	}
@@ -74,9 +141,9 @@ func seen(n *html.Node) bool {
 }
 
 // unseen reports whether an element hides itself and all that is in it.
-func unseen(n *html.Node) bool {
-	switch n.DataAtom {
-	case atom.Script, atom.Style, atom.Template, atom.Head:
+func unseen(n *node) bool {
+	switch n.tag {
+	case "script", "style", "template", "head":
 		return true
 	}
 	_, hidden := lookup(n, "hidden")
@@ -84,28 +151,28 @@ func unseen(n *html.Node) bool {
 }
 
 // content collects the text below n; all also takes what is hidden.
-func content(n *html.Node, all bool) string {
-	return text(n, func(child *html.Node) bool { return all || !unseen(child) })
+func content(n *node, all bool) string {
+	return text(n, func(child *node) bool { return all || !unseen(child) })
 }
 
 // text collects what stands below n, but for the elements that keep refuses.
-func text(n *html.Node, keep func(*html.Node) bool) string {
+func text(n *node, keep func(*node) bool) string {
 	var out strings.Builder
-	var collect func(*html.Node)
-	collect = func(n *html.Node) {
+	var collect func(*node)
+	collect = func(n *node) {
 		switch {
-		case n.Type == html.TextNode:
-			out.WriteString(n.Data)
+		case n.tag == "":
+			out.WriteString(n.text)
 			return
-		case n.Type == html.ElementNode && !keep(n):
+		case !keep(n):
 			return
 		}
 		// A block is a word of its own; <b>WDJB</b>-MJHT is one word.
-		block := n.Type == html.ElementNode && !inline[n.DataAtom]
+		block := !inline(n.tag)
 		if block {
 			out.WriteByte(' ')
 		}
-		for child := range n.ChildNodes() {
+		for _, child := range n.children {
 			collect(child)
 		}
 		if block {
@@ -116,12 +183,14 @@ func text(n *html.Node, keep func(*html.Node) bool) string {
 	return out.String()
 }
 
-// inline are the elements that do not end a word.
-var inline = map[atom.Atom]bool{
-	atom.A: true, atom.Abbr: true, atom.B: true, atom.Bdi: true, atom.Bdo: true, atom.Cite: true, atom.Code: true,
-	atom.Em: true, atom.I: true, atom.Kbd: true, atom.Mark: true, atom.Q: true, atom.S: true, atom.Samp: true,
-	atom.Small: true, atom.Span: true, atom.Strong: true, atom.Sub: true, atom.Sup: true, atom.Time: true, atom.U: true,
-	atom.Var: true, atom.Wbr: true,
+// inline reports whether an element of this kind does not end a word.
+func inline(tag string) bool {
+	switch tag {
+	case "a", "abbr", "b", "bdi", "bdo", "cite", "code", "em", "i", "kbd", "mark", "q", "s", "samp", "small", "span", "strong",
+		"sub", "sup", "time", "u", "var", "wbr":
+		return true
+	}
+	return false
 }
 
 // squeeze makes one line of text, as a browser lays it out.
