@@ -2,14 +2,19 @@
 package settings
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 	"github.com/spf13/pflag"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/doorward/doorward/authcmd"
 )
@@ -114,26 +119,35 @@ type setting struct {
 
 // parseConfig reads a YAML mapping of names to values and lists of values.
 func parseConfig(data []byte) ([]setting, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	if i := bytes.IndexFunc(data, unprintable); i >= 0 { // the parser lets them through
+		return nil, fmt.Errorf("line %d: there is a byte that is no UTF-8 text", 1+bytes.Count(data[:i], []byte("\n")))
 	}
-	if len(document.Content) == 0 {
+	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // ours is the clearer message
+	if err != nil {
+		return nil, syntax(err)
+	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
 		return nil, nil // empty, or comments alone
 	}
-	root := document.Content[0]
-	if root.Kind != yaml.MappingNode {
+	if len(file.Docs) > 1 {
+		return nil, errors.New("it holds more than one document ('---')")
+	}
+	root, ok := file.Docs[0].Body.(*ast.MappingNode)
+	if !ok {
 		return nil, errors.New("it is not a list of 'name: value' lines")
 	}
 	var values []setting
 	seen := make(map[string]bool)
-	for i := 0; i+1 < len(root.Content); i += 2 {
-		key, node := root.Content[i], root.Content[i+1]
-		if seen[key.Value] {
-			return nil, fmt.Errorf("line %d: %q is there twice", key.Line, key.Value)
+	for _, entry := range root.Values {
+		name, ok := plain(entry.Key)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("line %d: it is not a 'name: value'", line(entry))
+		case seen[name]:
+			return nil, fmt.Errorf("line %d: %q is there twice", line(entry.Key), name)
 		}
-		seen[key.Value] = true
-		found, err := flatten(key.Value, node)
+		seen[name] = true
+		found, err := flatten(name, entry.Value)
 		if err != nil {
 			return nil, err
 		}
@@ -143,22 +157,54 @@ func parseConfig(data []byte) ([]setting, error) {
 }
 
 // flatten makes one setting of a value and several of a list.
-func flatten(name string, node *yaml.Node) ([]setting, error) {
-	switch node.Kind {
-	case yaml.ScalarNode:
-		if node.Tag == "!!null" {
-			return nil, nil
-		}
-		return []setting{{name, node.Value, node.Line}}, nil
-	case yaml.SequenceNode:
-		var values []setting
-		for _, item := range node.Content {
-			if item.Kind != yaml.ScalarNode {
-				return nil, fmt.Errorf("line %d: %q is a list of plain values", item.Line, name)
-			}
-			values = append(values, setting{name, item.Value, item.Line})
-		}
-		return values, nil
+func flatten(name string, node ast.Node) ([]setting, error) {
+	if _, none := node.(*ast.NullNode); none {
+		return nil, nil
 	}
-	return nil, fmt.Errorf("line %d: %q is a value or a list of values", node.Line, name)
+	if value, ok := plain(node); ok {
+		return []setting{{name, value, line(node)}}, nil
+	}
+	list, ok := node.(*ast.SequenceNode)
+	if !ok {
+		return nil, fmt.Errorf("line %d: %q is a value or a list of values", line(node), name)
+	}
+	var values []setting
+	for _, item := range list.Values {
+		value, ok := plain(item)
+		if !ok {
+			return nil, fmt.Errorf("line %d: %q is a list of plain values", line(item), name)
+		}
+		values = append(values, setting{name, value, line(item)})
+	}
+	return values, nil
+}
+
+// plain is a value as it was written: what 010 and 1_000 mean is for the flag to say. Anchors, aliases and tags are no plain
+// values.
+func plain(node ast.Node) (string, bool) {
+	switch node := node.(type) {
+	case *ast.StringNode:
+		return node.Value, true
+	case *ast.LiteralNode:
+		return node.Value.Value, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return node.GetToken().Value, true
+	}
+	return "", false
+}
+
+// unprintable reports what YAML (section 5.1) refuses, and bytes that are no UTF-8.
+func unprintable(r rune) bool {
+	return r == utf8.RuneError || r != '\n' && r != '\r' && r != '\t' && unicode.IsControl(r)
+}
+
+func line(node ast.Node) int { return node.GetToken().Position.Line }
+
+// syntax says where the file is no YAML, and does not quote it.
+func syntax(err error) error {
+	var at yaml.Error
+	if errors.As(err, &at) && at.GetToken() != nil {
+		return fmt.Errorf("line %d: %s", at.GetToken().Position.Line, at.GetMessage())
+	}
+	return errors.New("it is not YAML")
 }
