@@ -3,11 +3,8 @@ package authcmd
 import (
 	"context"
 	"errors"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,7 +14,8 @@ import (
 
 // Main runs a command tree and returns the process's exit code: it connects the streams, turns SIGINT and SIGTERM into the
 // end of the context (a second one ends the process at once), checks what was typed, and prints an error once, as Explain
-// and the output's form say. args are without the program's name.
+// and the output's form say. args are without the program's name. A command that never waits for its context is ended by the
+// signal itself.
 //
 // Every command of the tree gets the same manners: what fails before its RunE runs is a UsageError; flags and arguments
 // that are empty, longer than MaxValue or hold control characters are refused; a group without its command shows its help.
@@ -25,9 +23,8 @@ func (p *Program) Main(ctx context.Context, root *cobra.Command, args []string) 
 	if p.Terminal == nil {
 		p.Terminal = terminal.New()
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	defer context.AfterFunc(ctx, stop)()
 
 	running := false                                   // whether a RunE has begun: what fails earlier is the command line's fault
 	root.SilenceErrors, root.SilenceUsage = true, true // one message, ours; pages of usage hide it
@@ -36,7 +33,9 @@ func (p *Program) Main(ctx context.Context, root *cobra.Command, args []string) 
 	root.SetOut(p.Terminal.Output())
 	root.SetErr(p.Terminal.Errors())
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd(args...) // it takes the streams as they are now
+	if root.CompletionOptions.DisableDefaultCmd = namesCommand(root, args); !root.CompletionOptions.DisableDefaultCmd {
+		root.InitDefaultCompletionCmd(args...) // it takes the streams as they are now
+	}
 	prepare(root, &running)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -48,6 +47,14 @@ func (p *Program) Main(ctx context.Context, root *cobra.Command, args []string) 
 	failure := p.Explain(err)
 	p.printFailure(p.Terminal.Errors(), failure)
 	return failure.Exit
+}
+
+// namesCommand reports whether args begin with one of root's own commands. Nobody then sees cobra's tree of completion
+// commands, which costs more than a look into the credential file.
+func namesCommand(root *cobra.Command, args []string) bool {
+	return len(args) > 0 && args[0] != "help" && slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool {
+		return c.Name() == args[0]
+	})
 }
 
 // asUsage marks an error of the command line.

@@ -23,7 +23,14 @@ const maxName = 320
 
 // ErrTooLong refuses a password of more than MaxPassword bytes. It is an ErrWrong too, for callers who tell no more
 // apart.
-var ErrTooLong = fmt.Errorf("%w: the password is longer than %d bytes", ErrWrong, MaxPassword)
+var ErrTooLong error = tooLong{}
+
+type tooLong struct{}
+
+func (tooLong) Error() string {
+	return fmt.Sprintf("%v: the password is longer than %d bytes", ErrWrong, MaxPassword)
+}
+func (tooLong) Unwrap() error { return ErrWrong }
 
 // Doorkeeper is the one way in which a password is checked, whatever path it came by: the sign-in page, a password
 // grant, a product's own wire contract. People, Attempts and Hasher are needed.

@@ -20,12 +20,15 @@ func main() {
 func run(ctx context.Context, term *terminal.Terminal, args []string) int {
 	login := newLogin(term)
 	root := login.root()
-	root.AddCommand(
-		(&serve{program: login.program}).command(),
-		(&demo{program: login.program}).command(),
-		(&office{program: login.program}).command(),
-		versionCommand(login.program),
-	)
+	// A script that asks for a token a thousand times need not have the server's commands made each time.
+	if len(args) == 0 || args[0] != "auth" {
+		root.AddCommand(
+			(&serve{program: login.program}).command(),
+			(&demo{program: login.program}).command(),
+			(&office{program: login.program}).command(),
+			versionCommand(login.program),
+		)
+	}
 	return login.program.Main(ctx, root, args)
 }
 
