@@ -5,13 +5,25 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
+	"sync"
 	"time"
 
 	"github.com/doorward/doorward/secret"
 )
 
+// crockford is the encoding of ids, made when the first one is; idText returns it.
+var crockford struct {
+	once     sync.Once
+	encoding *base32.Encoding
+}
+
 // idText is Crockford's alphabet in lower case: it sorts as the bytes do.
-var idText = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+func idText() *base32.Encoding {
+	crockford.once.Do(func() {
+		crockford.encoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+	})
+	return crockford.encoding
+}
 
 // NewID returns 26 characters: 48 bits of milliseconds since 1970, then 80 random bits. Ids sort by time, and a family's
 // tells when it began, which is what marks compare with.
@@ -21,7 +33,7 @@ func NewID(now time.Time) string {
 	binary.BigEndian.PutUint64(millis[:], uint64(now.UnixMilli()))
 	copy(raw[:6], millis[2:])
 	_, _ = rand.Read(raw[6:]) // crypto/rand.Read never fails
-	return idText.EncodeToString(raw[:])
+	return idText().EncodeToString(raw[:])
 }
 
 // IDTime returns when an id of NewID was made, to the millisecond; false for anything else.
@@ -30,7 +42,7 @@ func IDTime(id string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	var raw [16]byte
-	if _, err := idText.Decode(raw[:], []byte(id)); err != nil {
+	if _, err := idText().Decode(raw[:], []byte(id)); err != nil {
 		return time.Time{}, false
 	}
 	var millis [8]byte

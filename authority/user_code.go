@@ -88,10 +88,7 @@ func userCodeLetter(r rune) byte {
 	case 'Ａ' <= r && r <= 'Ｚ', '０' <= r && r <= '９':
 		r -= 'Ａ' - 'A'
 	}
-	r = unicode.ToUpper(r)
-	if alike, ok := lookAlikes[r]; ok {
-		r = alike
-	}
+	r = lookAlike(unicode.ToUpper(r))
 	const alphabet = userCodeAlphabet + userCodeDigits
 	for i := range len(alphabet) {
 		if rune(alphabet[i]) == r {
@@ -101,12 +98,42 @@ func userCodeLetter(r rune) byte {
 	return 0
 }
 
-// lookAlikes holds what can be taken for exactly one letter of the alphabet: digits, and the capitals of a Cyrillic or
-// Greek keyboard. 0 (D, Q), 1 (J, L, T) and the vowels stand for none.
-var lookAlikes = map[rune]rune{
-	'2': 'Z', '5': 'S', '6': 'G', '8': 'B', '\u212a': 'K',
-	'В': 'B', 'С': 'C', 'Н': 'H', 'К': 'K', 'М': 'M', 'Р': 'P', 'Т': 'T', 'Х': 'X', 'Ѕ': 'S', 'Ј': 'J', 'У': 'Y', 'З': '3',
-	'Β': 'B', 'Η': 'H', 'Κ': 'K', 'Μ': 'M', 'Ν': 'N', 'Ρ': 'P', 'Τ': 'T', 'Χ': 'X', 'Ζ': 'Z', 'Υ': 'Y',
+// lookAlike returns the one letter of the alphabet that r can be taken for: digits, and the capitals of a Cyrillic or Greek
+// keyboard. 0 (D, Q), 1 (J, L, T) and the vowels stand for none; what looks like nothing else is itself.
+func lookAlike(r rune) rune {
+	switch r {
+	case '2', 'Ζ':
+		return 'Z'
+	case '5', 'Ѕ':
+		return 'S'
+	case '6':
+		return 'G'
+	case '8', 'В', 'Β':
+		return 'B'
+	case '\u212a', 'К', 'Κ':
+		return 'K'
+	case 'С':
+		return 'C'
+	case 'Н', 'Η':
+		return 'H'
+	case 'М', 'Μ':
+		return 'M'
+	case 'Р', 'Ρ':
+		return 'P'
+	case 'Т', 'Τ':
+		return 'T'
+	case 'Х', 'Χ':
+		return 'X'
+	case 'Ј':
+		return 'J'
+	case 'У', 'Υ':
+		return 'Y'
+	case 'З':
+		return '3'
+	case 'Ν':
+		return 'N'
+	}
+	return r
 }
 
 const (

@@ -46,7 +46,7 @@ func (c *Console) showApplications(w http.ResponseWriter, r *http.Request, v vis
 
 func (c *Console) application(r *http.Request, family authority.Family) application {
 	line := application{
-		ID: family.ID, Name: c.nameOf(r.Context(), family.ClientID), Machine: facts.Shown(family.Origin.Machine), How: ways[family.How], From: facts.Shown(family.Origin.Address),
+		ID: family.ID, Name: c.nameOf(r.Context(), family.ClientID), Machine: facts.Shown(family.Origin.Machine), How: way(family.How), From: facts.Shown(family.Origin.Address),
 		Last: facts.Shown(family.LastAddress), Since: family.Created, Used: family.LastUsed, Ends: family.Ends,
 		ByOthers: family.IssuedBy != "" && family.IssuedBy != family.PersonID,
 	}
@@ -57,10 +57,21 @@ func (c *Console) application(r *http.Request, family authority.Family) applicat
 	return line
 }
 
-// ways are how a login began, for people; others read as the plain list does.
-var ways = map[string]string{
-	"browser": "with the browser", "device": "with a code", "password": "with a password", "api key": "with an API key",
-	"token": "with a ready token",
+// way is how a login began, for people; others read as the plain list does.
+func way(how string) string {
+	switch how {
+	case "browser":
+		return "with the browser"
+	case "device":
+		return "with a code"
+	case "password":
+		return "with a password"
+	case "api key":
+		return "with an API key"
+	case "token":
+		return "with a ready token"
+	}
+	return ""
 }
 
 // askRevoke asks once, in words. The question is a page and not a dialogue, so that it needs no script, and a link to it

@@ -45,7 +45,7 @@ func client(roots *x509.CertPool, resolver *net.Resolver, allowPrivate bool) *ht
 
 // notPublic are the networks beside those that netip knows by name: this network, carrier-grade NAT, IETF protocols,
 // documentation, benchmarks, reserved; for IPv6 the ways to write IPv4 inside it, discard, documentation.
-var notPublic = func() (networks []netip.Prefix) {
+func notPublic() (networks []netip.Prefix) {
 	for _, text := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
 		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
@@ -53,7 +53,7 @@ var notPublic = func() (networks []netip.Prefix) {
 		networks = append(networks, netip.MustParsePrefix(text))
 	}
 	return networks
-}()
+}
 
 // public refuses a resolved address that is not one of the public Internet.
 func public(address string) error {
@@ -65,7 +65,7 @@ func public(address string) error {
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
 		return errPrivate
 	}
-	for _, network := range notPublic {
+	for _, network := range notPublic() {
 		if network.Contains(ip) {
 			return errPrivate
 		}

@@ -69,14 +69,23 @@ type kind interface {
 	redeem(ctx context.Context, g *Granter, r *Request) (granted, error)
 }
 
-// kinds is every grant type that there is.
-var kinds = map[oauth.GrantType]kind{
-	oauth.GrantAuthorizationCode: codeKind{},
-	oauth.GrantDeviceCode:        deviceKind{},
-	oauth.GrantRefreshToken:      refreshKind{},
-	oauth.GrantClientCredentials: serviceKind{},
-	oauth.GrantPassword:          passwordKind{},
-	oauth.GrantAPIKey:            apiKeyKind{},
+// kindOf knows every grant type that there is; nil for others.
+func kindOf(name oauth.GrantType) kind {
+	switch name {
+	case oauth.GrantAuthorizationCode:
+		return codeKind{}
+	case oauth.GrantDeviceCode:
+		return deviceKind{}
+	case oauth.GrantRefreshToken:
+		return refreshKind{}
+	case oauth.GrantClientCredentials:
+		return serviceKind{}
+	case oauth.GrantPassword:
+		return passwordKind{}
+	case oauth.GrantAPIKey:
+		return apiKeyKind{}
+	}
+	return nil
 }
 
 // Types returns the grant types that the pipeline redeems, for the authority's metadata; that of passwords is not told.
@@ -90,8 +99,8 @@ func Types() []oauth.GrantType {
 // Redeem turns the request into tokens. What the client did wrong is an *oauth.Error; a store that cannot be reached is
 // temporarily_unavailable with status 503, never a refusal.
 func (g *Granter) Redeem(ctx context.Context, r Request) (Answer, error) {
-	k, ok := kinds[r.Type]
-	if !ok {
+	k := kindOf(r.Type)
+	if k == nil {
 		return Answer{}, oauth.Errorf(oauth.UnsupportedGrantType, "this grant type is not known here")
 	}
 	if !r.Client.Allows(r.Type) {

@@ -77,11 +77,20 @@ const commonWords = `
 	barfoo
 `
 
-// commonPasswords is commonWords as a set, made when the first password is chosen.
-var commonPasswords = sync.OnceValue(func() map[string]struct{} {
-	set := make(map[string]struct{})
-	for word := range strings.FieldsSeq(commonWords) {
-		set[word] = struct{}{}
-	}
-	return set
-})
+// words is commonWords as a set, made when the first password is chosen.
+var words struct {
+	once sync.Once
+	set  map[string]struct{}
+}
+
+// isCommon reports whether the word is one of commonWords.
+func isCommon(word string) bool {
+	words.once.Do(func() {
+		words.set = make(map[string]struct{})
+		for word := range strings.FieldsSeq(commonWords) {
+			words.set[word] = struct{}{}
+		}
+	})
+	_, found := words.set[word]
+	return found
+}

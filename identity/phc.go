@@ -26,7 +26,7 @@ const (
 )
 
 // base64raw is the B64 of the PHC string format: the standard alphabet without padding.
-var base64raw = base64.RawStdEncoding.Strict()
+func base64raw() *base64.Encoding { return base64.RawStdEncoding.Strict() }
 
 // encoded is a password hash in the form of the PHC string format: $argon2id$v=19$m=19456,t=2,p=1$salt$sum.
 type encoded struct {
@@ -40,7 +40,7 @@ type encoded struct {
 // String writes the PHC form.
 func (e encoded) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, e.memory, e.passes, e.lanes,
-		base64raw.EncodeToString(e.salt), base64raw.EncodeToString(e.sum))
+		base64raw().EncodeToString(e.salt), base64raw().EncodeToString(e.sum))
 }
 
 // parseEncoded reads what String wrote, and nothing looser than that; it fails with ErrEncoded.
@@ -54,8 +54,8 @@ func parseEncoded(text string) (encoded, error) {
 		return encoded{}, ErrEncoded
 	}
 	var saltErr, sumErr error
-	e.salt, saltErr = base64raw.DecodeString(parts[4])
-	e.sum, sumErr = base64raw.DecodeString(parts[5])
+	e.salt, saltErr = base64raw().DecodeString(parts[4])
+	e.sum, sumErr = base64raw().DecodeString(parts[5])
 	if saltErr != nil || sumErr != nil || !e.bounded() || e.String() != text {
 		return encoded{}, ErrEncoded
 	}

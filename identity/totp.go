@@ -29,7 +29,7 @@ const (
 )
 
 // base32Text is how secrets of authenticator apps are written: without padding.
-var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
+func base32Text() *base32.Encoding { return base32.StdEncoding.WithPadding(base32.NoPadding) }
 
 // TOTP enrols authenticator apps and checks their codes (RFC 6238: SHA-1, six digits, 30 seconds). Factors, Attempts, Seal
 // and Open are needed; whoever shares a store shares what was used and counted, whatever replica it is.
@@ -215,7 +215,7 @@ func (t *TOTP) url(account string, raw []byte) secret.String {
 		issuer = "Doorward"
 	}
 	query := url.Values{
-		"secret": {base32Text.EncodeToString(raw)}, "issuer": {issuer}, "algorithm": {"SHA1"},
+		"secret": {base32Text().EncodeToString(raw)}, "issuer": {issuer}, "algorithm": {"SHA1"},
 		"digits": {fmt.Sprint(totpDigits)}, "period": {fmt.Sprint(totpPeriod)},
 	}
 	return secret.New("otpauth://totp/" + url.PathEscape(issuer) + ":" + url.PathEscape(account) + "?" +
@@ -232,7 +232,7 @@ func (t *TOTP) now() time.Time {
 // parseSeed reads base32 as people copy it: in either case, in groups, with or without padding.
 func parseSeed(seed secret.String) ([]byte, error) {
 	text := strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(seed.Reveal()))
-	raw, err := base32Text.DecodeString(strings.TrimRight(text, "="))
+	raw, err := base32Text().DecodeString(strings.TrimRight(text, "="))
 	if err != nil || len(raw) < 10 {
 		return nil, &FieldError{"secret", "Enter the app's secret in base32, of at least 16 characters."}
 	}

@@ -49,8 +49,8 @@ func CheckNew(password secret.String, person Person) error {
 func common(text string) bool {
 	// p4ssw0rd2024: the decoration goes before the replacements, or its digits would turn into letters.
 	bare := undecorated(text)
-	for _, root := range []string{text, leet.Replace(text), bare, leet.Replace(bare), undecorated(leet.Replace(text))} {
-		if _, found := commonPasswords()[root]; found {
+	for _, root := range []string{text, leet(text), bare, leet(bare), undecorated(leet(text))} {
+		if isCommon(root) {
 			return true
 		}
 	}
@@ -70,7 +70,9 @@ func undecorated(text string) string {
 func notLetter(r rune) bool { return !unicode.IsLetter(r) }
 
 // leet undoes the replacements that everybody thinks of.
-var leet = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s", "!", "i")
+func leet(text string) string {
+	return strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s", "!", "i").Replace(text)
+}
 
 // rows are what fingers and people run along, in both directions.
 var rows = []string{

@@ -22,10 +22,6 @@ const (
 	maxKeys = 16
 )
 
-// base64url is the one form of binary values in text: RFC 4648 section 5, no padding, unused bits zero (RFC 7515
-// section 2). Its decoder still skips line breaks, so decoding goes through decode.
-var base64url = base64.RawURLEncoding.Strict()
-
 // Master is the set of master keys: the current one seals, hashes and derives; older ones still open what they sealed,
 // until Keep retires them. It is immutable and safe for concurrent use; it prints as ***.
 //
@@ -78,7 +74,7 @@ func ParseMaster(text string) (*Master, error) {
 func (m *Master) Text() secret.String {
 	var b strings.Builder
 	for _, k := range m.keys {
-		b.WriteString(k.name + ":" + base64url.EncodeToString(k.secret[:]) + "\n")
+		b.WriteString(k.name + ":" + base64.RawURLEncoding.EncodeToString(k.secret[:]) + "\n")
 	}
 	return secret.New(b.String())
 }
@@ -146,7 +142,14 @@ func (k *masterKey) expand(kind, purpose string) []byte {
 // decode reads base64url in its one canonical form: no padding, no line breaks, unused bits zero. A value that is a
 // ticket must not have a second spelling: deny lists and logs go by the text.
 func decode(text string) ([]byte, bool) {
-	raw := make([]byte, base64url.DecodedLen(len(text)))
-	n, err := base64url.Decode(raw, []byte(text))
-	return raw[:n], err == nil && base64url.EncodedLen(n) == len(text) // text is longer where line breaks were skipped
+	encoding := base64.RawURLEncoding // RFC 4648 section 5, as in RFC 7515 section 2
+	raw := make([]byte, encoding.DecodedLen(len(text)))
+	n, err := encoding.Decode(raw, []byte(text))
+	if err != nil || encoding.EncodedLen(n) != len(text) { // text is longer where line breaks were skipped
+		return nil, false
+	}
+	var end [3]byte // how the bytes after the last whole three are written, when the bits that no byte needs are zero
+	rest := n % 3
+	encoding.Encode(end[:], raw[n-rest:n])
+	return raw[:n], strings.HasSuffix(text, string(end[:encoding.EncodedLen(rest)]))
 }

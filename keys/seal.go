@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/base64"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -30,7 +31,7 @@ func (m *Master) Open(purpose string, sealed, ad []byte) ([]byte, error) {
 
 // SealText is Seal in base64url without padding, for URLs, forms and JSON.
 func (m *Master) SealText(purpose string, plaintext, ad []byte) string {
-	return base64url.EncodeToString(m.Seal(purpose, plaintext, ad))
+	return base64.RawURLEncoding.EncodeToString(m.Seal(purpose, plaintext, ad))
 }
 
 // OpenText opens what SealText made, in exactly the spelling that SealText gave it, else ErrSealed.

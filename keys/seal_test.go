@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -230,3 +231,6 @@ func TestSealAllocates(t *testing.T) { // not parallel: it counts allocations
 		t.Errorf("Derive allocates %v times, a new HMAC %v: the pool is of no use", n, fresh)
 	}
 }
+
+// base64url is how values of these tests are written.
+var base64url = base64.RawURLEncoding

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -88,7 +89,7 @@ func newSigner(alg Alg, key crypto.Signer) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSigner, err)
 	}
-	s.ID = base64url.EncodeToString(thumbprint)
+	s.ID = base64.RawURLEncoding.EncodeToString(thumbprint)
 	if s.jwk, err = json.Marshal(s.Public()); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSigner, err)
 	}
@@ -130,18 +131,18 @@ func (s *Signer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, string(s
 // header alg, kid, typ; without typ where typ is empty. ErrToken where it would be longer than the 16 KiB that Verify takes.
 func (s *Signer) Sign(typ string, claims []byte) (string, error) {
 	header := s.header(typ)
-	size := len(header) + base64url.EncodedLen(len(claims)) + 1 + base64url.EncodedLen(s.size)
+	size := len(header) + base64.RawURLEncoding.EncodedLen(len(claims)) + 1 + base64.RawURLEncoding.EncodedLen(s.size)
 	if size > maxToken {
 		return "", fmt.Errorf("%w: %d bytes are more than a token can have (%d)", ErrToken, size, maxToken)
 	}
 	token := append(make([]byte, 0, size), header...)
-	token = base64url.AppendEncode(token, claims)
+	token = base64.RawURLEncoding.AppendEncode(token, claims)
 	signature, err := s.sign(token)
 	if err != nil {
 		return "", fmt.Errorf("keys: sign with %s: %w", s.Alg, err)
 	}
 	token = append(token, '.')
-	return string(base64url.AppendEncode(token, signature)), nil
+	return string(base64.RawURLEncoding.AppendEncode(token, signature)), nil
 }
 
 func (s *Signer) sign(input []byte) ([]byte, error) {
@@ -193,5 +194,5 @@ func (s *Signer) newHeader(typ string) string {
 	if err != nil {
 		panic("keys: " + err.Error()) // three strings marshal
 	}
-	return base64url.EncodeToString(header) + "."
+	return base64.RawURLEncoding.EncodeToString(header) + "."
 }

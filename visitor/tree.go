@@ -19,15 +19,14 @@ type node struct {
 	children []*node
 }
 
-// voids are the elements that have no end tag (HTML, section 13.1.2).
-var voids = append(slices.Clip(xml.HTMLAutoClose), "wbr", "source", "track", "embed")
-
 // parse reads a page as encoding/xml reads HTML: attributes need neither quotes nor values, and void elements no end. It is
 // stricter than browsers are with tags in disorder, and has no table of named characters, whose set-up every start of the
 // program would pay for. It returns what it could read, beside the error.
 func parse(body []byte) (*node, error) {
 	decoder := xml.NewDecoder(bytes.NewReader(body))
-	decoder.Strict, decoder.AutoClose = false, voids
+	decoder.Strict = false
+	// Elements that have no end tag (HTML, section 13.1.2).
+	decoder.AutoClose = append(slices.Clip(xml.HTMLAutoClose), "wbr", "source", "track", "embed")
 	root := &node{tag: "#document"}
 	for at := root; ; {
 		token, err := decoder.Token()

@@ -13,9 +13,11 @@ import (
 )
 
 // grants are the short names of the grant types, for people.
-var grants = map[string]oauth.GrantType{
-	"browser": oauth.GrantAuthorizationCode, "device": oauth.GrantDeviceCode, "refresh": oauth.GrantRefreshToken,
-	"client-credentials": oauth.GrantClientCredentials,
+func grants() map[string]oauth.GrantType {
+	return map[string]oauth.GrantType{
+		"browser": oauth.GrantAuthorizationCode, "device": oauth.GrantDeviceCode, "refresh": oauth.GrantRefreshToken,
+		"client-credentials": oauth.GrantClientCredentials,
+	}
 }
 
 // clients is `doorward admin client`.
@@ -60,7 +62,7 @@ func kind(c admin.Client) string {
 func short(types []string) []string {
 	names := slices.Clone(types)
 	for i, name := range names {
-		for word, grant := range grants {
+		for word, grant := range grants() {
 			if string(grant) == name {
 				names[i] = word
 			}
@@ -106,7 +108,7 @@ func (o *office) addClient() *cobra.Command {
 func long(words []string) ([]string, error) {
 	var types []string
 	for _, word := range words {
-		grant, ok := grants[word]
+		grant, ok := grants()[word]
 		if !ok {
 			return nil, authcmd.Usagef("--grant must be browser, device, refresh or client-credentials")
 		}

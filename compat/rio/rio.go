@@ -65,15 +65,23 @@ func (c *Contract) only(method string, serve func(http.ResponseWriter, *http.Req
 // data is how the older addresses wrap what they answer.
 func data(members map[string]string) any { return map[string]any{"data": members} }
 
-// levels are the values of ?type=; none is low.
-var levels = map[string]authority.Level{
-	"": authority.LevelLow, "low": authority.LevelLow, "med": authority.LevelMedium, "high": authority.LevelHigh,
+// levelOf reads a value of ?type=; none is low.
+func levelOf(text string) (level authority.Level, known bool) {
+	switch text {
+	case "", "low":
+		return authority.LevelLow, true
+	case "med":
+		return authority.LevelMedium, true
+	case "high":
+		return authority.LevelHigh, true
+	}
+	return 0, false
 }
 
 // login gives a ready token for a password. The password passes the one door, and whoever has a second factor is sent to
 // the browser.
 func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
-	level, known := levels[r.URL.Query().Get("type")]
+	level, known := levelOf(r.URL.Query().Get("type"))
 	if !known {
 		return &refusal{http.StatusBadRequest, "type must be low, med or high"}
 	}

@@ -144,8 +144,20 @@ func (k *Room) line(r *http.Request, key authority.APIKey) line {
 	return l
 }
 
-// lives are the ends that the form offers, in days.
-var lives = map[string]time.Duration{"": 0, "30": 30, "90": 90, "365": 365}
+// life reads the ends that the form offers, in days; none is 0.
+func life(text string) (days time.Duration, known bool) {
+	switch text {
+	case "":
+		return 0, true
+	case "30":
+		return 30, true
+	case "90":
+		return 90, true
+	case "365":
+		return 365, true
+	}
+	return 0, false
+}
 
 // issue makes a key and shows it, this once (SEC-141). The page is the answer to the form and not an address of its own: what
 // has an address stands in histories and logs.
@@ -155,7 +167,7 @@ func (k *Room) issue(w http.ResponseWriter, r *http.Request, v console.Visit, o 
 		return
 	}
 	name := strings.TrimSpace(r.PostForm.Get("name"))
-	days, known := lives[r.PostForm.Get("life")]
+	days, known := life(r.PostForm.Get("life"))
 	if !known || !nameable(name) {
 		k.showList(w, r, v, o, console.Page{Alert: "Give the key a name of up to 60 characters, by which you will know it again. Nothing was issued."},
 			name, http.StatusBadRequest)

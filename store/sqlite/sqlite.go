@@ -32,7 +32,7 @@ type Config struct {
 
 // ErrInUse says that another server has the file open, and ErrDamaged that the file is not, or no longer, a database; its
 // message tells how to restore it.
-var (
+const (
 	ErrInUse   = engine.ErrInUse
 	ErrDamaged = engine.ErrDamaged
 )

@@ -12,7 +12,12 @@ import (
 )
 
 // ErrDamaged says that the file is not, or no longer, a database; the message tells how to restore it.
-var ErrDamaged = errors.New("sqlite: the store is damaged")
+const ErrDamaged fault = "sqlite: the store is damaged"
+
+// fault is an error that costs nothing at the program's start, as a variable of another package would.
+type fault string
+
+func (f fault) Error() string { return string(f) }
 
 // What is answered when there is nobody left to ask.
 const (

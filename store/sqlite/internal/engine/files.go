@@ -12,7 +12,7 @@ import (
 )
 
 // ErrInUse says that another server has the file open.
-var ErrInUse = errors.New("sqlite: another server has this store open; stop it first, or give this one a store of its own")
+const ErrInUse fault = "sqlite: another server has this store open; stop it first, or give this one a store of its own"
 
 // The modes of everything that is made here. They hold whatever the umask says, since a chmod follows.
 const (
