@@ -20,6 +20,7 @@ import (
 // Every command of the tree gets the same manners: what fails before its RunE runs is a UsageError; flags and arguments
 // that are empty, longer than MaxValue or hold control characters are refused; a group without its command shows its help.
 func (p *Program) Main(ctx context.Context, root *cobra.Command, args []string) int {
+	_ = growStack(len(args))
 	if p.Terminal == nil {
 		p.Terminal = terminal.New()
 	}
