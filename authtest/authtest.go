@@ -54,6 +54,8 @@ type Options struct {
 	// Issuer is the address by which the authority is known, where something of the test's stands before it (a proxy that
 	// loses answers, say); "": its own.
 	Issuer string
+	// Open opens the store, again with every Start; nil: SQLite, in a folder of the test's. now is the store's clock.
+	Open func(ctx context.Context, now func() time.Time, log *slog.Logger) (server.Store, error)
 	// Log takes the server's log; nil: it goes to the test's, from warnings on.
 	Log *slog.Logger
 }
@@ -67,7 +69,6 @@ type Authority struct {
 
 	t       testing.TB
 	options Options
-	folder  string
 	master  *keys.Master
 	address string
 	end     context.CancelFunc
@@ -106,9 +107,12 @@ func With(t testing.TB, options Options) *Authority {
 	for i := range options.People {
 		options.People[i].fill()
 	}
+	if options.Open == nil {
+		options.Open = inFolder(t.TempDir())
+	}
 	a := &Authority{
 		Issuer: options.Issuer, ClientID: options.Clients[0].ID, Person: options.People[0], Clock: new(server.Clock),
-		t: t, options: options, folder: t.TempDir(), master: keys.NewMaster(), address: options.Listen,
+		t: t, options: options, master: keys.NewMaster(), address: options.Listen,
 	}
 	if a.address == "" {
 		a.address = "127.0.0.1:0"
@@ -116,6 +120,13 @@ func With(t testing.TB, options Options) *Authority {
 	a.Start()
 	t.Cleanup(a.Stop)
 	return a
+}
+
+// inFolder opens a SQLite store in the folder.
+func inFolder(folder string) func(context.Context, func() time.Time, *slog.Logger) (server.Store, error) {
+	return func(ctx context.Context, now func() time.Time, log *slog.Logger) (server.Store, error) {
+		return sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(folder, "authority.db"), Now: now, Log: log})
+	}
 }
 
 // fill sets what was left empty.
@@ -165,9 +176,7 @@ func (a *Authority) open(ctx context.Context) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Config{
-		Path: filepath.Join(a.folder, "authority.db"), Now: a.Clock.Now, Log: a.options.Log,
-	})
+	store, err := a.options.Open(ctx, a.Clock.Now, a.options.Log)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,11 +16,11 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
-	"github.com/doorward/doorward/store/sqlite"
 	"github.com/doorward/doorward/visitor"
 )
 
@@ -37,7 +36,7 @@ type house struct {
 	t         *testing.T
 	console   *Console
 	authority *authority.Authority
-	store     *sqlite.Store
+	store     stores.Store
 	log       *syncBuffer
 
 	mu  sync.Mutex
@@ -73,11 +72,7 @@ func build(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, now: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC), log: &syncBuffer{}}
 	ctx := context.Background()
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), "store.db"), Now: h.clock, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
+	store := stores.Open(t, h.clock, nil)
 	mux := http.NewServeMux()
 	h.store, h.Server = store, httptest.NewServer(http.NewCrossOriginProtection().Handler(mux))
 	t.Cleanup(h.Close)

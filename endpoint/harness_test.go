@@ -8,20 +8,19 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/endpoint"
 	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
-	"github.com/doorward/doorward/store/sqlite"
 )
 
 const (
@@ -59,7 +58,7 @@ type house struct {
 	master    *keys.Master
 	authority *authority.Authority
 	store     *failing
-	people    *sqlite.Store
+	people    stores.Store
 	url       string
 	ahead     atomic.Int64
 }
@@ -72,11 +71,7 @@ func (h *house) advance(by time.Duration) { h.ahead.Add(int64(by)) }
 func open(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, master: keys.NewMaster()}
-	store, err := sqlite.Open(t.Context(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), "store.db"), Now: h.now, Log: slog.New(slog.DiscardHandler),
-	})
-	must(t, err)
-	t.Cleanup(func() { _ = store.Close() })
+	store := stores.Open(t, h.now, nil)
 	h.people, h.store = store, &failing{Store: store}
 	h.authority, h.url = h.replica(0)
 	h.furnish(t.Context())

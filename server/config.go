@@ -23,7 +23,7 @@ import (
 const DefaultListen = "127.0.0.1:3667"
 
 // Store is everything that a server keeps, and the health of it.
-type Store interface {
+type Store = interface {
 	authority.Store
 	authority.APIKeys
 	identity.People

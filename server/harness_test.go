@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,17 +15,17 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/server"
-	"github.com/doorward/doorward/store/sqlite"
 )
 
 const formType = "application/x-www-form-urlencoded"
 
 // brittle is a store whose clients cannot be read where fault is set.
 type brittle struct {
-	*sqlite.Store
+	server.Store
 	fault  atomic.Pointer[func() error]
 	failed chan struct{}
 }
@@ -70,7 +69,7 @@ type running struct {
 	*server.Server
 	store  *brittle
 	log    *lines
-	path   string
+	place  *stores.Place
 	master *keys.Master
 	url    string
 	stop   context.CancelFunc
@@ -80,15 +79,15 @@ type running struct {
 // start runs a server; change may turn the configuration.
 func start(t *testing.T, change func(*server.Config)) *running {
 	t.Helper()
-	return startAt(t, filepath.Join(t.TempDir(), "store.db"), keys.NewMaster(), change)
+	return startAt(t, stores.New(t), keys.NewMaster(), change)
 }
 
-func startAt(t *testing.T, path string, master *keys.Master, change func(*server.Config)) *running {
+func startAt(t *testing.T, place *stores.Place, master *keys.Master, change func(*server.Config)) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{log: &lines{}, path: path, master: master, stop: stop, done: make(chan error, 1)}
+	r := &running{log: &lines{}, place: place, master: master, stop: stop, done: make(chan error, 1)}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: path, Log: log})
+	store, err := place.Open(ctx, time.Now, log)
 	must(t, err)
 	r.store = &brittle{Store: store, failed: make(chan struct{})}
 	config := server.Config{Listen: "127.0.0.1:0", Store: r.store, Master: master, Log: log}

@@ -468,7 +468,7 @@ func TestSeed(t *testing.T) {
 	check(t, r)
 	must(t, r.end())
 	t.Run("a second start changes nothing", func(t *testing.T) {
-		check(t, startAt(t, r.path, r.master, withPeople))
+		check(t, startAt(t, r.place, r.master, withPeople))
 	})
 }
 
@@ -506,7 +506,7 @@ func TestEnd_SEC292(t *testing.T) {
 			t.Errorf("a held poll: %d %s", poll.status, poll.body)
 		}
 	}
-	again := startAt(t, r.path, r.master, nil)
+	again := startAt(t, r.place, r.master, nil)
 	finished := 0
 	for i, got := range answers {
 		token := tokens[i]
@@ -571,7 +571,7 @@ func TestInvitation(t *testing.T) {
 		t.Error("the log has the link")
 	}
 	must(t, r.end())
-	startAt(t, r.path, r.master, func(c *server.Config) {
+	startAt(t, r.place, r.master, func(c *server.Config) {
 		c.Seed = seed.Dev("")
 		c.Invite = func(string) { t.Error("a second invitation, though there are people") }
 	})

@@ -168,7 +168,7 @@ func TestCanarySweep_SEC274(t *testing.T) {
 	})
 	must(t, r.end())
 	invited := r.log.String()
-	r = startAt(t, r.path, r.master, func(c *server.Config) {
+	r = startAt(t, r.place, r.master, func(c *server.Config) {
 		c.Metrics, c.Seed = "127.0.0.1:0", seed.Dev("")
 	})
 	jar, err := cookiejar.New(nil)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authtest"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 )
@@ -61,6 +62,7 @@ func start(t *testing.T, change ...func(cli *authority.Client)) *wire {
 		}
 	}
 	return &wire{t, authtest.With(t, authtest.Options{
+		Open:   stores.New(t).Open,
 		People: []authtest.Person{{Username: "somebody"}}, More: more, Contracts: contracts.All(),
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}), log}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/doorward/doorward/authtest"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 )
@@ -24,6 +25,7 @@ type wire struct {
 func start(t *testing.T) *wire {
 	t.Helper()
 	return &wire{t, authtest.With(t, authtest.Options{
+		Open:   stores.New(t).Open,
 		People: []authtest.Person{{Username: "somebody"}}, More: *seed.Dev(""), Contracts: contracts.All(),
 	})}
 }

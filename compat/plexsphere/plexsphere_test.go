@@ -16,6 +16,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authtest"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 	"github.com/doorward/doorward/compat/plexsphere"
@@ -69,6 +70,7 @@ func start(t *testing.T) *house {
 		ID: "grantless", Grants: more.Clients[0].Grants[:1], Redirects: more.Clients[0].Redirects, Scope: []string{"openid"}, Default: []string{"openid"},
 	})
 	h.auth = authtest.With(t, authtest.Options{
+		Open:   stores.New(t).Open,
 		People: []authtest.Person{{Username: "somebody"}}, More: *more, Contracts: append(contracts.All(), look),
 	})
 	return h

@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authtest"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 	"github.com/doorward/doorward/identity"
@@ -34,6 +35,7 @@ func start(t *testing.T) *wire {
 	w := &wire{t: t}
 	look := func(rooms server.Rooms) (machines, entries map[string]http.Handler) { w.rooms = rooms; return nil, nil }
 	w.auth = authtest.With(t, authtest.Options{
+		Open:   stores.New(t).Open,
 		People: []authtest.Person{{Username: "grace", ID: "usr_grace", Name: "Grace"}}, More: *seed.Dev(""),
 		Contracts: append(contracts.All(), look),
 	})

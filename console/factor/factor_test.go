@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authtest"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/console/factor"
 	"github.com/doorward/doorward/visitor"
 )
@@ -74,7 +75,7 @@ func enrol(t *testing.T, a *authtest.Authority, v *visitor.Visitor) (string, *vi
 
 func TestEnrolAndSignIn_SEC169_SEC173_SEC178(t *testing.T) {
 	t.Parallel()
-	a := authtest.New(t)
+	a := authtest.With(t, authtest.Options{Open: stores.New(t).Open})
 	v, other := a.Visitor(), a.Visitor()
 	must(t, v.SignIn(t.Context(), v.Name, v.Password))
 	must(t, other.SignIn(t.Context(), other.Name, other.Password))
@@ -130,7 +131,7 @@ func TestEnrolAndSignIn_SEC169_SEC173_SEC178(t *testing.T) {
 
 func TestLockedAfterFive_SEC171(t *testing.T) {
 	t.Parallel()
-	a := authtest.New(t)
+	a := authtest.With(t, authtest.Options{Open: stores.New(t).Open})
 	v := a.Visitor()
 	must(t, v.SignIn(t.Context(), v.Name, v.Password))
 	secret, _ := enrol(t, a, v)
@@ -166,7 +167,7 @@ func TestLockedAfterFive_SEC171(t *testing.T) {
 // What was proved travels sealed: it opens in its own browser alone, for ten minutes, and changed not at all.
 func TestProofIsOfItsBrowser_SEC175_SEC204(t *testing.T) {
 	t.Parallel()
-	a := authtest.New(t)
+	a := authtest.With(t, authtest.Options{Open: stores.New(t).Open})
 	v := a.Visitor()
 	must(t, v.SignIn(t.Context(), v.Name, v.Password))
 	secret, _ := enrol(t, a, v)

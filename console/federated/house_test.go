@@ -3,17 +3,16 @@ package federated_test
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authtest"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/console"
 	"github.com/doorward/doorward/console/federated"
 	"github.com/doorward/doorward/federation"
@@ -21,7 +20,6 @@ import (
 	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
-	"github.com/doorward/doorward/store/sqlite"
 	"github.com/doorward/doorward/visitor"
 )
 
@@ -38,7 +36,7 @@ type house struct {
 	upstream  *authtest.Authority
 	authority *authority.Authority
 	console   *console.Console
-	store     *sqlite.Store
+	store     stores.Store
 	clock     func() time.Time
 }
 
@@ -57,17 +55,14 @@ func build(t *testing.T) *house {
 		callbacks = append(callbacks, h.URL+"/federation/"+id+"/callback")
 	}
 	h.upstream = authtest.With(t, authtest.Options{
+		Open:   stores.New(t).Open,
 		People: []authtest.Person{{Username: "ada", Name: "Ada Lovelace"}, {Username: "grace"}},
 		Clients: []authority.Client{{
 			ID: "downstream", Redirects: callbacks, Grants: []oauth.GrantType{oauth.GrantAuthorizationCode}, Scope: oauth.Scope{"openid", "profile", "email"},
 		}},
 	})
 	h.clock = h.upstream.Clock.Now
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(t.TempDir(), "store.db"), Now: h.clock, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
+	store := stores.Open(t, h.clock, nil)
 	h.store = store
 	master := keys.NewMaster()
 	h.authority = authority.New(authority.Config{Issuer: h.URL, Store: store, People: store, Attempts: store, Master: master, Now: h.clock})

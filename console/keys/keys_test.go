@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authtest"
+	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/console/keys"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
@@ -38,6 +39,7 @@ type house struct {
 func build(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, Authority: authtest.With(t, authtest.Options{
+		Open:    stores.New(t).Open,
 		People:  []authtest.Person{{Username: "ada", Name: "Ada Lovelace", Administrator: true}, {Username: "robin", Name: "Robin", ID: "usr_robin"}},
 		Clients: []authority.Client{client}, More: server.Seed{},
 	}), robinID: "usr_robin"}

@@ -52,6 +52,12 @@ type Server struct {
 var ErrMissing = errors.New("pgtest: this machine has no PostgreSQL: neither /usr/lib/postgresql/*/bin nor PATH holds initdb " +
 	"(Debian: apt-get install postgresql)")
 
+// Available reports whether the machine has a PostgreSQL: nil, or ErrMissing.
+func Available() error {
+	_, err := find()
+	return err
+}
+
 // pattern is the database that the tests get copies of.
 const pattern = "pattern"
 
