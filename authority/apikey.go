@@ -31,6 +31,11 @@ type Keys struct {
 	now      func() time.Time
 }
 
+// NewKeys makes the law of API keys over the store.
+func NewKeys(store APIKeys, people identity.People, sessions *Sessions, master *keys.Master, recorder *Recorder, now func() time.Time) *Keys {
+	return &Keys{store: store, people: people, sessions: sessions, master: master, recorder: recorder, now: now}
+}
+
 // APIKeyAsk is an API key that is to be made.
 type APIKeyAsk struct {
 	PersonID string
@@ -46,7 +51,7 @@ type APIKeyAsk struct {
 func (k *Keys) Issue(ctx context.Context, ask APIKeyAsk) (secret.String, APIKey, error) {
 	given := ask.Key
 	if given.IsZero() {
-		given = opaqueText(apiKeyPrefix, randomBytes())
+		given = newOpaque(apiKeyPrefix)
 	}
 	text, now := given.Reveal(), k.now()
 	key := APIKey{

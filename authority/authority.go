@@ -57,7 +57,6 @@ type Authority struct {
 	Keys     *Keys     // API keys; nil where the store keeps none
 	Recorder *Recorder // audit events
 	follower *follower
-	now      func() time.Time
 }
 
 // New wires the services. Load must be called before any of them is used.
@@ -74,34 +73,28 @@ func New(config Config) *Authority {
 	if len(algorithms) == 0 {
 		algorithms = []keys.Alg{keys.ES256, keys.RS256}
 	}
-	a := &Authority{Issuer: config.Issuer, now: now}
-	marks := newMarks(now)
-	decided := newDecided(now)
-	a.Recorder = &Recorder{store: config.Store, log: log, now: now}
-	a.Registry = &Registry{store: config.Store, now: now, recorder: a.Recorder}
-	a.Keyring = &Keyring{store: config.Store, master: config.Master, now: now, log: log, algorithms: algorithms}
-	a.Sessions = &Sessions{
-		store: config.Store, feed: config.Store, master: config.Master, people: config.People, marks: marks,
-		recorder: a.Recorder, issuer: config.Issuer, now: now,
-	}
+	a := &Authority{Issuer: config.Issuer}
+	marks, decided := newMarks(now), newDecided(now)
+	a.Recorder = NewRecorder(config.Store, log, now)
+	a.Registry = NewRegistry(config.Store, a.Recorder, now)
+	a.Keyring = NewKeyring(config.Store, config.Master, algorithms, now, log)
+	a.Sessions, a.Logins, a.Devices = NewLogin(LoginConfig{
+		Issuer: config.Issuer, Store: config.Store, People: config.People, Attempts: config.Attempts, Master: config.Master,
+		Marks: marks, Decided: decided, Recorder: a.Recorder, Now: now, PendingPerAddress: config.PendingPerAddress,
+	})
 	if config.APIKeys != nil {
-		a.Keys = &Keys{
-			store: config.APIKeys, people: config.People, sessions: a.Sessions, master: config.Master, recorder: a.Recorder, now: now,
-		}
+		a.Keys = NewKeys(config.APIKeys, config.People, a.Sessions, config.Master, a.Recorder, now)
 	}
-	a.Tokens = &Tokens{
-		issuer: config.Issuer, keyring: a.Keyring, registry: a.Registry, people: config.People, sessions: a.Sessions,
-		marks: marks, now: now,
-	}
-	a.Logins = &Logins{issuer: config.Issuer, store: config.Store, sessions: a.Sessions, master: config.Master, now: now}
-	a.Devices = newDevices(config, a.Sessions, decided, now)
 	a.follower = &follower{
-		store: config.Store, marks: marks, decided: decided, waiters: a.Devices.waiters, every: config.CatchUp, now: now, log: log,
+		Store: config.Store, Marks: marks, Decided: decided, Woken: a.Devices.Wake, Every: config.CatchUp, Now: now, Log: log,
 	}
 	if store, ok := config.Store.(waker); ok {
-		a.follower.wake = store.Wake()
+		a.follower.Wake = store.Wake()
 	}
-	a.Tokens.fresh = a.follower.Fresh
+	a.Tokens = NewTokens(TokenConfig{
+		Issuer: config.Issuer, Keyring: a.Keyring, Registry: a.Registry, People: config.People, Sessions: a.Sessions,
+		Marks: marks, Now: now, Fresh: a.follower.Fresh,
+	})
 	return a
 }
 
@@ -115,7 +108,7 @@ func (a *Authority) Load(ctx context.Context) error {
 
 // Run follows the news of other replicas and rotates keys until ctx ends. Drain first, to let waiting polls go.
 func (a *Authority) Run(ctx context.Context) {
-	go a.Keyring.run(ctx)
+	go a.Keyring.Run(ctx)
 	a.follower.Run(ctx)
 }
 
@@ -124,4 +117,4 @@ func (a *Authority) Run(ctx context.Context) {
 func (a *Authority) Fresh() bool { return a.follower.Fresh() }
 
 // Drain answers every waiting poll at once; new ones do not wait.
-func (a *Authority) Drain() { a.Devices.waiters.drain() }
+func (a *Authority) Drain() { a.Devices.Drain() }

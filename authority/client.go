@@ -33,6 +33,11 @@ type Registry struct {
 	cache map[string]cachedClient
 }
 
+// NewRegistry makes a registry over the store.
+func NewRegistry(store Clients, recorder *Recorder, now func() time.Time) *Registry {
+	return &Registry{store: store, recorder: recorder, now: now}
+}
+
 type cachedClient struct {
 	client Client
 	read   time.Time
@@ -189,11 +194,20 @@ func (c *Client) AccessLife() time.Duration {
 	return c.Access
 }
 
+// replay is how long the previous refresh token still yields its successor.
 func (c *Client) replay() time.Duration {
 	if c.Replay == 0 {
 		return 24 * time.Hour
 	}
 	return c.Replay
+}
+
+// readyPrefix begins the client's ready tokens.
+func (c *Client) readyPrefix() string {
+	if c.TokenPrefix == "" {
+		return "dwt_"
+	}
+	return c.TokenPrefix
 }
 
 // check says what is wrong with a client that is to be kept.

@@ -22,12 +22,7 @@ const (
 	codeRepeat = 5 * time.Second
 	// requestLife is how long a person may take over the pages.
 	requestLife = 30 * time.Minute
-	// codeKept is how long a redeemed code is remembered, so that a replay can end what came of it.
-	codeKept = 24 * time.Hour
 )
-
-// CodeKept is how long a store keeps a code after it has expired, for replays to be recognised.
-const CodeKept = codeKept
 
 // Logins carries authorization requests through the pages and turns approvals into codes and codes into families.
 type Logins struct {

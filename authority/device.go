@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// deviceLife is how long a device code can be polled with and redeemed.
-	deviceLife = 10 * time.Minute
 	// deviceMargin is how long before its end a code can no longer be approved: a terminal that keeps its interval, on
 	// whatever replica, still comes by in time for what the page has promised (SEC-076).
 	deviceMargin = 15 * time.Second
@@ -40,14 +38,20 @@ type Devices struct {
 	now      func() time.Time
 }
 
-func newDevices(config Config, sessions *Sessions, decided *decided, now func() time.Time) *Devices {
-	isDecided := func(id string) bool { _, ok := decided.state(id); return ok }
+func newDevices(config LoginConfig, sessions *Sessions) *Devices {
+	isDecided := func(id string) bool { _, ok := config.Decided.state(id); return ok }
 	return &Devices{
-		store: config.Store, attempts: config.Attempts, master: config.Master, sessions: sessions, decided: decided,
-		waiters: newWaiters(isDecided), pace: newPace(now), pending: newPendings(config.Store, config.PendingPerAddress),
-		userCode: newUserCode, now: now,
+		store: config.Store, attempts: config.Attempts, master: config.Master, sessions: sessions, decided: config.Decided,
+		waiters: newWaiters(isDecided), pace: newPace(config.Now), pending: newPendings(config.Store, config.PendingPerAddress),
+		userCode: newUserCode, now: config.Now,
 	}
 }
+
+// Wake lets the poll that waits for the request go: another replica has decided it.
+func (d *Devices) Wake(id string) { d.waiters.wake(id) }
+
+// Drain answers every waiting poll at once; new ones do not wait.
+func (d *Devices) Drain() { d.waiters.drain() }
 
 // DeviceAsk is what a terminal asks for, checked.
 type DeviceAsk struct {

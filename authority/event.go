@@ -13,6 +13,11 @@ type Recorder struct {
 	now   func() time.Time
 }
 
+// NewRecorder makes a recorder.
+func NewRecorder(store Events, log *slog.Logger, now func() time.Time) *Recorder {
+	return &Recorder{store: store, log: log, now: now}
+}
+
 // Record fills in the id and the time and writes the event. Where the store fails, the log has it and the person's
 // business goes on: an audit that can stop a logout would be worse.
 func (r *Recorder) Record(ctx context.Context, event Event) {
@@ -28,7 +33,7 @@ func (r *Recorder) List(ctx context.Context, filter EventFilter) ([]Event, error
 	return r.store.ListEvents(ctx, filter)
 }
 
-// event fills in what every event has, and logs it.
+// Prepare fills in what every event has, and logs it. Who asks for it stores it, together with the change that it tells of.
 func (r *Recorder) event(event Event) Event {
 	event.At = r.now()
 	event.ID = NewID(event.At)

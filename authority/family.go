@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -181,6 +182,12 @@ func (s *Sessions) parse(token string) (presentedToken, bool) {
 	return presentedToken{}, false
 }
 
+// familyOf returns the family of a refresh token of ours, of whatever generation, without a look-up.
+func (s *Sessions) familyOf(token string) (id string, ok bool) {
+	presented, ok := s.parse(token)
+	return presented.familyID, ok
+}
+
 // rotation is what became of a presented refresh token.
 type rotation int
 
@@ -348,4 +355,10 @@ func (s *Sessions) Peek(ctx context.Context, token secret.String) (Family, error
 		return Family{}, refused
 	}
 	return family, err
+}
+
+func newSalt() []byte {
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // crypto/rand.Read never fails
+	return salt
 }

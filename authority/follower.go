@@ -19,14 +19,14 @@ const (
 
 // follower tells this replica what others decided and ended. What this replica does itself, it knows without.
 type follower struct {
-	store   Feed
-	marks   *marks
-	decided *decided
-	waiters *waiters
-	every   time.Duration
-	wake    <-chan struct{} // says that there may be news; nil where the store has no such thing
-	now     func() time.Time
-	log     *slog.Logger
+	Store   Feed
+	Marks   *marks
+	Decided *decided
+	Woken   func(id string) // is told of every device request that was decided
+	Every   time.Duration   // between two looks; 0: 400 ms
+	Wake    <-chan struct{} // says that there may be news; nil where the store has no such thing
+	Now     func() time.Time
+	Log     *slog.Logger
 
 	heard atomic.Int64 // monotonic: when the last catch-up began, as time since start
 	start time.Time
@@ -41,7 +41,7 @@ func (f *follower) Load(ctx context.Context) error {
 
 // Run catches up until ctx ends.
 func (f *follower) Run(ctx context.Context) {
-	every := f.every
+	every := f.Every
 	if every == 0 {
 		every = defaultCatchUp
 	}
@@ -53,7 +53,7 @@ func (f *follower) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-f.wake:
+		case <-f.Wake:
 			// A breath, so that a hundred decisions a second are one question and not a hundred.
 			if !sleep(ctx, wakeGap) {
 				return
@@ -61,7 +61,7 @@ func (f *follower) Run(ctx context.Context) {
 		}
 		err := f.catchUp(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
-			f.log.Warn("this replica does not hear of the others; checks are refused until it does", "error", err)
+			f.Log.Warn("this replica does not hear of the others; checks are refused until it does", "error", err)
 		}
 		failing = err != nil
 	}
@@ -69,25 +69,25 @@ func (f *follower) Run(ctx context.Context) {
 
 // Fresh is decided by the process's own monotonic clock: the injected one may stand still or jump.
 func (f *follower) Fresh() bool {
-	return !f.start.IsZero() && time.Since(f.start)-time.Duration(f.heard.Load()) < max(staleAfter, 4*f.every)
+	return !f.start.IsZero() && time.Since(f.start)-time.Duration(f.heard.Load()) < max(staleAfter, 4*f.Every)
 }
 
 func (f *follower) catchUp(ctx context.Context) error {
-	began, now := time.Since(f.start), f.now()
+	began, now := time.Since(f.start), f.Now()
 	since := f.since
 	if now.Before(since) { // the clock was set back
 		since = now.Add(-overlap)
 	}
-	news, err := f.store.NewsSince(ctx, since, now)
+	news, err := f.Store.NewsSince(ctx, since, now)
 	if err != nil {
 		return err
 	}
 	for _, mark := range news.Marks {
-		f.marks.learn(mark)
+		f.Marks.learn(mark)
 	}
 	for _, decision := range news.Decisions {
-		f.decided.learn(decision)
-		f.waiters.wake(decision.ID)
+		f.Decided.learn(decision)
+		f.Woken(decision.ID)
 	}
 	f.since = now.Add(-overlap)
 	f.heard.Store(int64(began))

@@ -52,17 +52,7 @@ func IDTime(id string) (time.Time, bool) {
 
 // randomSecret returns 256 random bits in base64url.
 func randomSecret() secret.String {
-	raw := randomBytes()
-	return secret.New(base64.RawURLEncoding.EncodeToString(raw[:]))
-}
-
-func randomBytes() (raw [32]byte) {
+	var raw [32]byte
 	_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
-	return raw
-}
-
-func newSalt() []byte {
-	salt := make([]byte, 16)
-	_, _ = rand.Read(salt) // crypto/rand.Read never fails
-	return salt
+	return secret.New(base64.RawURLEncoding.EncodeToString(raw[:]))
 }

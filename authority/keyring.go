@@ -33,6 +33,11 @@ type Keyring struct {
 	ring       atomic.Pointer[keys.Ring]
 }
 
+// NewKeyring makes a keyring that signs with these algorithms, the first being the default. Load must be called before it is used.
+func NewKeyring(store SigningKeys, master *keys.Master, algorithms []keys.Alg, now func() time.Time, log *slog.Logger) *Keyring {
+	return &Keyring{store: store, master: master, algorithms: algorithms, now: now, log: log}
+}
+
 // Ring returns the keys of this moment.
 func (k *Keyring) Ring() *keys.Ring { return k.ring.Load() }
 
@@ -71,7 +76,8 @@ func (k *Keyring) Rotate(ctx context.Context) error {
 	return k.Load(ctx)
 }
 
-func (k *Keyring) run(ctx context.Context) {
+// Run looks for keys that other replicas made, and makes the next ones in time, until ctx ends.
+func (k *Keyring) Run(ctx context.Context) {
 	tick := time.NewTicker(keyLook)
 	defer tick.Stop()
 	for {

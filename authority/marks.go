@@ -5,17 +5,6 @@ import (
 	"time"
 )
 
-// maxAccess is the longest life of an access token, and so the life of a mark: after it, nothing that the mark speaks of
-// could be valid anyway. The slack covers replicas whose clocks differ.
-const (
-	maxAccess = time.Hour
-	markLife  = maxAccess + 5*time.Minute
-)
-
-func newMark(kind MarkKind, id string, now time.Time) Mark {
-	return Mark{Kind: kind, ID: id, Before: now, Made: now, Expires: now.Add(markLife)}
-}
-
 // marks is what this replica knows to be over. It is asked at every token check and so lives in memory; the follower
 // keeps it up to date.
 type marks struct {

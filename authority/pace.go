@@ -17,6 +17,8 @@ const (
 	bucketSlots = 8
 	maxBuckets  = 4096 // of a shard; a power of two
 
+	paceShards = 64 // a power of two
+
 	tick     = 10 * time.Millisecond
 	tickMask = 1<<24 - 1
 	maxSteps = 255
@@ -29,7 +31,7 @@ type pace struct {
 	now    func() time.Time
 	start  time.Time
 	seed   maphash.Seed // random for each process: nobody can choose ids that meet in a bucket
-	shards [shards]paceShard
+	shards [paceShards]paceShard
 }
 
 type paceShard struct {
@@ -99,7 +101,7 @@ func (p *pace) size() int {
 // are less likely than the loss of the machine.
 func (p *pace) place(id string) (uint64, *paceShard) {
 	hash := max(maphash.String(p.seed, id), 1)
-	return hash, &p.shards[hash%shards]
+	return hash, &p.shards[hash%paceShards]
 }
 
 // tick is the time as slots keep it.
@@ -158,7 +160,7 @@ func (s *paceShard) put(hash uint64, last uint32) {
 	}
 }
 
-func (s *paceShard) index(hash uint64) int { return int(hash/shards) & (len(s.buckets) - 1) }
+func (s *paceShard) index(hash uint64) int { return int(hash/paceShards) & (len(s.buckets) - 1) }
 
 // silent reports whether forgetting the slot changes no answer: its grant may poll now and was never slowed down, or its
 // code has expired.

@@ -139,10 +139,10 @@ func TestPaceForgetsTheOldest(t *testing.T) {
 	now := uint32(1000)
 	shard := &paceShard{buckets: make([]paceBucket, maxBuckets)}
 	for i := range uint32(bucketSlots) {
-		bucket, slot := shard.find(uint64(i+1)*shards*maxBuckets, now+i)
-		bucket.hash[slot], bucket.last[slot] = uint64(i+1)*shards*maxBuckets, now+i
+		bucket, slot := shard.find(uint64(i+1)*paceShards*maxBuckets, now+i)
+		bucket.hash[slot], bucket.last[slot] = uint64(i+1)*paceShards*maxBuckets, now+i
 	}
-	newcomer := uint64(bucketSlots+1) * shards * maxBuckets
+	newcomer := uint64(bucketSlots+1) * paceShards * maxBuckets
 	bucket, slot := shard.find(newcomer, now+bucketSlots)
 	if got := bucket.last[slot]; got != now || len(shard.buckets) != maxBuckets {
 		t.Errorf("the newcomer takes the place of the poll at %d, in %d buckets", got, len(shard.buckets))

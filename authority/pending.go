@@ -11,6 +11,8 @@ const (
 	defaultPendings = 1000
 	// maxHosts bounds the table; beyond it a host is forgotten and may begin a quarter again.
 	maxHosts = 16_384
+	// roomStep is how many entries a newcomer looks at, in search of expired ones.
+	roomStep = 4
 	// refusalRest is how long a refused host is refused without asking the store again.
 	refusalRest = time.Second
 )
@@ -101,7 +103,7 @@ func (p *pendings) makeRoom(now time.Time) {
 		if len(p.hosts) >= maxHosts || !now.Before(known.expires) {
 			delete(p.hosts, host)
 		}
-		if seen++; seen == sweepStep {
+		if seen++; seen == roomStep {
 			return
 		}
 	}

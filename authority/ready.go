@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -16,48 +14,11 @@ import (
 
 const (
 	readyPurpose = "ready token"
-	readyPrefix  = "dwt_"
 	// readyGrace is how long a ready token is good after it was renewed: requests that are on their way with it arrive.
 	readyGrace = 5 * time.Minute
 	// loginLevel is the level of the ready token that a login ends in.
 	loginLevel = LevelMedium
 )
-
-// opaqueAlphabet is what opaque tokens are written in: letters and digits, so that a double click selects the whole of one.
-const opaqueAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-const (
-	opaqueBody = 43 // characters of 256 bits
-	opaqueSum  = 6
-)
-
-// opaqueText writes an opaque token: prefix, body, checksum. The checksum lets secret scanners, and us, tell a token from a
-// typo without a look-up.
-func opaqueText(prefix string, raw [32]byte) secret.String {
-	text := prefix + base62(new(big.Int).SetBytes(raw[:]), opaqueBody)
-	return secret.New(text + checksum(text))
-}
-
-func checksum(text string) string {
-	return base62(new(big.Int).SetUint64(uint64(crc32.ChecksumIEEE([]byte(text)))), opaqueSum)
-}
-
-// intact reports whether the checksum at the end of an opaque token is right.
-func intact(text string) bool {
-	at := len(text) - opaqueSum
-	return at > 0 && checksum(text[:at]) == text[at:]
-}
-
-// base62 writes number with so many digits.
-func base62(number *big.Int, digits int) string {
-	out := make([]byte, digits)
-	base, rest := big.NewInt(int64(len(opaqueAlphabet))), new(big.Int)
-	for i := digits - 1; i >= 0; i-- {
-		number.DivMod(number, base, rest)
-		out[i] = opaqueAlphabet[rest.Int64()]
-	}
-	return string(out)
-}
 
 // ReadyAsk is a ready token that is to be made.
 type ReadyAsk struct {
@@ -75,7 +36,7 @@ type ReadyAsk struct {
 func (s *Sessions) IssueReady(ctx context.Context, ask ReadyAsk, issuer string) (secret.String, Family, error) {
 	token := ask.Token
 	if token.IsZero() {
-		token = opaqueText(ask.Client.readyPrefix(), randomBytes())
+		token = newOpaque(ask.Client.readyPrefix())
 	}
 	audience, err := ask.Client.GrantAudience(issuer, nil)
 	if err != nil {
@@ -144,13 +105,6 @@ func (s *Sessions) readyToken(family Family, client Client, generation int64, pr
 
 func (s *Sessions) readyHash(token string) [32]byte {
 	return s.master.Hash(readyPurpose, []byte(token))
-}
-
-func (c *Client) readyPrefix() string {
-	if c.TokenPrefix == "" {
-		return readyPrefix
-	}
-	return c.TokenPrefix
 }
 
 // ready finds the family of a ready token that has not ended; ErrUnknown else.

@@ -35,6 +35,26 @@ type Tokens struct {
 	verified standingCache
 }
 
+// TokenConfig is what tokens are made of. All of it is needed.
+type TokenConfig struct {
+	Issuer   string
+	Keyring  *Keyring
+	Registry *Registry
+	People   identity.People
+	Sessions *Sessions
+	Marks    *marks
+	Now      func() time.Time
+	Fresh    func() bool // reports whether this replica has heard of the others lately
+}
+
+// NewTokens makes the maker and checker of tokens.
+func NewTokens(config TokenConfig) *Tokens {
+	return &Tokens{
+		issuer: config.Issuer, keyring: config.Keyring, registry: config.Registry, people: config.People,
+		sessions: config.Sessions, marks: config.Marks, now: config.Now, fresh: config.Fresh,
+	}
+}
+
 // Standing is what a good token says.
 type Standing struct {
 	ID         string // jti; the family's id for a ready token
@@ -314,8 +334,8 @@ func (c *standingCache) put(key [32]byte, standing Standing, now time.Time) {
 func (t *Tokens) Revoke(ctx context.Context, token string, client Client, address string) error {
 	id := ""
 	token = t.Unwrap(token)
-	if presented, ok := t.sessions.parse(token); ok {
-		id = presented.familyID
+	if family, ok := t.sessions.familyOf(token); ok {
+		id = family
 	} else if standing, err := t.read(ctx, token); err == nil {
 		id = standing.FamilyID
 	} else if !errors.Is(err, ErrUnknown) {

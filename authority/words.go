@@ -115,6 +115,12 @@ type Code struct {
 	FamilyID string    // what it was redeemed into
 }
 
+// CodeKept is how long a store keeps a code after it has expired: a replay can then still end what came of it.
+const CodeKept = 24 * time.Hour
+
+// deviceLife is how long a device code can be polled with and redeemed.
+const deviceLife = 10 * time.Minute
+
 // DeviceState is where a device request stands.
 type DeviceState string
 
@@ -252,6 +258,17 @@ type Mark struct {
 	Before  time.Time // families that began before this are over
 	Made    time.Time
 	Expires time.Time
+}
+
+// maxAccess is the longest life of an access token, and so the life of a mark: after it, nothing that the mark speaks of
+// could be valid anyway. The slack covers replicas whose clocks differ.
+const (
+	maxAccess = time.Hour
+	markLife  = maxAccess + 5*time.Minute
+)
+
+func newMark(kind MarkKind, id string, now time.Time) Mark {
+	return Mark{Kind: kind, ID: id, Before: now, Made: now, Expires: now.Add(markLife)}
 }
 
 // SigningKey is a key of the store, its private part sealed.
