@@ -115,7 +115,7 @@ func (r *Registry) Change(ctx context.Context, id, actor string, change func(*Cl
 		if err := change(c); err != nil {
 			return After{}, err
 		}
-		event := r.recorder.event(Event{Kind: EventClientChanged, ClientID: id, Actor: actor})
+		event := r.recorder.Prepare(Event{Kind: EventClientChanged, ClientID: id, Actor: actor})
 		return After{Events: []Event{event}}, c.check()
 	})
 	r.forget(id)
@@ -124,8 +124,8 @@ func (r *Registry) Change(ctx context.Context, id, actor string, change func(*Cl
 
 // Remove removes a client and ends all that it holds.
 func (r *Registry) Remove(ctx context.Context, id, actor string) error {
-	event := r.recorder.event(Event{Kind: EventClientRemoved, ClientID: id, Actor: actor})
-	mark := newMark(MarkClient, id, r.now())
+	event := r.recorder.Prepare(Event{Kind: EventClientRemoved, ClientID: id, Actor: actor})
+	mark := NewMark(MarkClient, id, r.now())
 	err := r.store.RemoveClient(ctx, id, After{Marks: []Mark{mark}, Events: []Event{event}})
 	r.forget(id)
 	return err
@@ -136,7 +136,7 @@ func (r *Registry) List(ctx context.Context) ([]Client, error) { return r.store.
 
 // NewClientSecret makes a client secret, and the hash of it that is kept.
 func NewClientSecret() (given secret.String, hash []byte) {
-	given = randomSecret()
+	given = NewSecret()
 	return given, HashClientSecret(given)
 }
 
@@ -194,16 +194,16 @@ func (c *Client) AccessLife() time.Duration {
 	return c.Access
 }
 
-// replay is how long the previous refresh token still yields its successor.
-func (c *Client) replay() time.Duration {
+// ReplayLife is how long the previous refresh token still yields its successor.
+func (c *Client) ReplayLife() time.Duration {
 	if c.Replay == 0 {
 		return 24 * time.Hour
 	}
 	return c.Replay
 }
 
-// readyPrefix begins the client's ready tokens.
-func (c *Client) readyPrefix() string {
+// ReadyPrefix begins the client's ready tokens.
+func (c *Client) ReadyPrefix() string {
 	if c.TokenPrefix == "" {
 		return "dwt_"
 	}
@@ -215,7 +215,7 @@ func (c *Client) check() error {
 	switch {
 	case c.ID == "" || strings.ContainsFunc(c.ID, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return errors.New("a client's id is made of visible ASCII characters")
-	case c.AccessLife() > maxAccess:
+	case c.AccessLife() > MaxAccess:
 		return errors.New("an access token may not live longer than an hour")
 	case !c.Default.Within(c.Scope):
 		return errors.New("the default scope holds something that the client may not ask for")

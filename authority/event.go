@@ -21,7 +21,7 @@ func NewRecorder(store Events, log *slog.Logger, now func() time.Time) *Recorder
 // Record fills in the id and the time and writes the event. Where the store fails, the log has it and the person's
 // business goes on: an audit that can stop a logout would be worse.
 func (r *Recorder) Record(ctx context.Context, event Event) {
-	event = r.event(event)
+	event = r.Prepare(event)
 	// A caller who has left does not take the event with him.
 	if err := r.store.AddEvents(context.WithoutCancel(ctx), event); err != nil {
 		r.log.Error("audit event not stored", "error", err)
@@ -34,7 +34,7 @@ func (r *Recorder) List(ctx context.Context, filter EventFilter) ([]Event, error
 }
 
 // Prepare fills in what every event has, and logs it. Who asks for it stores it, together with the change that it tells of.
-func (r *Recorder) event(event Event) Event {
+func (r *Recorder) Prepare(event Event) Event {
 	event.At = r.now()
 	event.ID = NewID(event.At)
 	r.log.Info("audit", "kind", event.Kind, "person", event.PersonID, "actor", event.Actor, "client", event.ClientID,

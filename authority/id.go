@@ -50,8 +50,8 @@ func IDTime(id string) (time.Time, bool) {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(millis[:]))), true
 }
 
-// randomSecret returns 256 random bits in base64url.
-func randomSecret() secret.String {
+// NewSecret returns 256 random bits in base64url.
+func NewSecret() secret.String {
 	var raw [32]byte
 	_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
 	return secret.New(base64.RawURLEncoding.EncodeToString(raw[:]))

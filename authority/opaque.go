@@ -16,9 +16,9 @@ const (
 	opaqueSum  = 6
 )
 
-// opaqueText writes an opaque token: prefix, body, checksum. The checksum lets secret scanners, and us, tell a token from a
+// OpaqueText writes an opaque token: prefix, body, checksum. The checksum lets secret scanners, and us, tell a token from a
 // typo without a look-up.
-func opaqueText(prefix string, raw [32]byte) secret.String {
+func OpaqueText(prefix string, raw [32]byte) secret.String {
 	text := prefix + base62(new(big.Int).SetBytes(raw[:]), opaqueBody)
 	return secret.New(text + checksum(text))
 }
@@ -27,8 +27,8 @@ func checksum(text string) string {
 	return base62(new(big.Int).SetUint64(uint64(crc32.ChecksumIEEE([]byte(text)))), opaqueSum)
 }
 
-// intact reports whether the checksum at the end of an opaque token is right.
-func intact(text string) bool {
+// Intact reports whether the checksum at the end of an opaque token is right.
+func Intact(text string) bool {
 	at := len(text) - opaqueSum
 	return at > 0 && checksum(text[:at]) == text[at:]
 }
@@ -44,9 +44,9 @@ func base62(number *big.Int, digits int) string {
 	return string(out)
 }
 
-// newOpaque makes an opaque token of 256 random bits.
-func newOpaque(prefix string) secret.String {
+// NewOpaque makes an opaque token of 256 random bits.
+func NewOpaque(prefix string) secret.String {
 	var raw [32]byte
 	_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
-	return opaqueText(prefix, raw)
+	return OpaqueText(prefix, raw)
 }

@@ -17,6 +17,17 @@ type After struct {
 // transaction is tried again; its error undoes the change and comes back as it is, and ErrNoChange keeps the row and comes back
 // as nil.
 
+// Store is everything that the authority keeps, for those who open one; each service takes only its nouns.
+type Store interface {
+	Clients
+	Codes
+	DeviceRequests
+	Families
+	Feed
+	SigningKeys
+	Events
+}
+
 // Clients is where clients are kept.
 type Clients interface {
 	AddClient(ctx context.Context, client Client) error // ErrTaken

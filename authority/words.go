@@ -1,5 +1,9 @@
 // Package authority is the law of the server: which client may ask for what, what an approval is worth, how codes and
 // families of tokens live and end. It works over a store and a clock and knows neither HTTP nor SQL.
+//
+// Here are its words, the store by noun, clients and the audit. What is done with them has rooms below: login (an approval
+// becomes a session, and the session lives), token, apikey, usercode; poll and replica, which spare the store; and law, which
+// wires them.
 package authority
 
 import (
@@ -118,8 +122,8 @@ type Code struct {
 // CodeKept is how long a store keeps a code after it has expired: a replay can then still end what came of it.
 const CodeKept = 24 * time.Hour
 
-// deviceLife is how long a device code can be polled with and redeemed.
-const deviceLife = 10 * time.Minute
+// DeviceLife is how long a device code can be polled with and redeemed.
+const DeviceLife = 10 * time.Minute
 
 // DeviceState is where a device request stands.
 type DeviceState string
@@ -263,11 +267,12 @@ type Mark struct {
 // maxAccess is the longest life of an access token, and so the life of a mark: after it, nothing that the mark speaks of
 // could be valid anyway. The slack covers replicas whose clocks differ.
 const (
-	maxAccess = time.Hour
-	markLife  = maxAccess + 5*time.Minute
+	MaxAccess = time.Hour
+	markLife  = MaxAccess + 5*time.Minute
 )
 
-func newMark(kind MarkKind, id string, now time.Time) Mark {
+// NewMark makes a mark of now, for all that began before now.
+func NewMark(kind MarkKind, id string, now time.Time) Mark {
 	return Mark{Kind: kind, ID: id, Before: now, Made: now, Expires: now.Add(markLife)}
 }
 

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/identity"
 )
 
@@ -34,7 +34,7 @@ const (
 
 // Console is the pages and what they stand on. Authority, Doorkeeper, Presence, People, Invitations and Issuer are needed.
 type Console struct {
-	Authority   *authority.Authority
+	Authority   *law.Authority
 	Doorkeeper  *identity.Doorkeeper
 	Presence    *identity.Presence
 	People      identity.People

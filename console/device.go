@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
+	"github.com/doorward/doorward/authority/usercode"
 	"github.com/doorward/doorward/console/facts"
 )
 
@@ -60,7 +62,7 @@ func (c *Console) Device(w http.ResponseWriter, r *http.Request, v Visit, bindin
 		c.askCode(w, r, v, codeView{}, http.StatusOK, "")
 		return
 	}
-	guesser := authority.Guesser{PersonID: v.Person.ID, Address: c.Address(r)}
+	guesser := login.Guesser{PersonID: v.Person.ID, Address: c.Address(r)}
 	request, err := c.Authority.Devices.Lookup(r.Context(), typed, guesser)
 	if err == nil && request.Binding != binding {
 		err = authority.ErrUnknown
@@ -79,7 +81,7 @@ func (c *Console) Device(w http.ResponseWriter, r *http.Request, v Visit, bindin
 		Title: "Approve a login", Person: &v, Return: pageOf(r) + "?" + url.Values{"user_code": {request.UserCode}}.Encode(),
 		Body: decisionView{
 			Facts: facts.Of(client, request.Scope, request.Origin, request.Created, now, c.Address(r)),
-			Code:  authority.FormatUserCode(request.UserCode), ID: request.ID, Action: PathDevice, Token: v.Token(request.ID),
+			Code:  usercode.Format(request.UserCode), ID: request.ID, Action: PathDevice, Token: v.Token(request.ID),
 		},
 	})
 }
@@ -134,7 +136,7 @@ func (c *Console) decide(w http.ResponseWriter, r *http.Request, v visit) {
 		return
 	}
 	request, err := c.Authority.Devices.Get(ctx, id)
-	code := authority.NormalizeUserCode(r.PostForm.Get("code"))
+	code := usercode.Normalize(r.PostForm.Get("code"))
 	if isUnknown(err) || err == nil && subtle.ConstantTimeCompare([]byte(code), []byte(request.UserCode)) != 1 {
 		c.refuseCode(w, r, v, code, authority.ErrUnknown)
 		return

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/visitor"
@@ -130,7 +131,7 @@ func TestEverythingIsEscaped_SEC209(t *testing.T) {
 func (h *house) labelled(v *visitor.Visitor) map[string]func(string) string {
 	device := func(origin authority.Origin, scope oauth.Scope, client authority.Client) string {
 		ctx := context.Background()
-		begun, err := h.authority.Devices.Begin(ctx, client, authority.DeviceAsk{Scope: scope, Origin: origin})
+		begun, err := h.authority.Devices.Begin(ctx, client, login.DeviceAsk{Scope: scope, Origin: origin})
 		if err != nil {
 			h.t.Fatal(err)
 		}
@@ -163,7 +164,7 @@ func (h *house) labelled(v *visitor.Visitor) map[string]func(string) string {
 			return h.send(v, http.MethodGet, PathDevice, nil, nil).Body
 		},
 		"list": func(p string) string {
-			_, family, err := h.authority.Sessions.IssueReady(context.Background(), authority.ReadyAsk{
+			_, family, err := h.authority.Sessions.IssueReady(context.Background(), login.ReadyAsk{
 				Client: cli, PersonID: "usr_1234567890", How: p, Origin: authority.Origin{Machine: p, Address: p},
 			}, h.URL)
 			if err != nil {

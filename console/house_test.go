@@ -16,6 +16,9 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
+	"github.com/doorward/doorward/authority/login"
+	"github.com/doorward/doorward/authority/usercode"
 	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/keys"
@@ -35,7 +38,7 @@ type house struct {
 	*httptest.Server
 	t         *testing.T
 	console   *Console
-	authority *authority.Authority
+	authority *law.Authority
 	store     stores.Store
 	log       *syncBuffer
 
@@ -76,7 +79,7 @@ func build(t *testing.T) *house {
 	mux := http.NewServeMux()
 	h.store, h.Server = store, httptest.NewServer(http.NewCrossOriginProtection().Handler(mux))
 	t.Cleanup(h.Close)
-	h.authority = authority.New(authority.Config{
+	h.authority = law.New(law.Config{
 		Issuer: h.URL, Store: store, People: store, Attempts: store, Master: keys.NewMaster(), Now: h.clock,
 	})
 	if err := h.authority.Load(ctx); err != nil {
@@ -127,9 +130,9 @@ func (h *house) browser(name, password string) *visitor.Visitor {
 }
 
 // device begins a device login of a machine.
-func (h *house) device(machine string) authority.DeviceBegun {
+func (h *house) device(machine string) login.DeviceBegun {
 	h.t.Helper()
-	begun, err := h.authority.Devices.Begin(context.Background(), cli, authority.DeviceAsk{
+	begun, err := h.authority.Devices.Begin(context.Background(), cli, login.DeviceAsk{
 		Scope: cli.Scope, Origin: authority.Origin{Address: "203.0.113.9", Machine: machine},
 	})
 	if err != nil {
@@ -141,7 +144,7 @@ func (h *house) device(machine string) authority.DeviceBegun {
 // state is where the request of a user code stands.
 func (h *house) state(userCode string) authority.DeviceRequest {
 	h.t.Helper()
-	request, err := h.store.DeviceRequestByUserCode(context.Background(), authority.NormalizeUserCode(userCode), h.clock())
+	request, err := h.store.DeviceRequestByUserCode(context.Background(), usercode.Normalize(userCode), h.clock())
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 )
 
 func (h *house) ready(personID, machine string) string {
 	h.t.Helper()
-	_, family, err := h.authority.Sessions.IssueReady(context.Background(), authority.ReadyAsk{
+	_, family, err := h.authority.Sessions.IssueReady(context.Background(), login.ReadyAsk{
 		Client: cli, PersonID: personID, How: "device", Level: authority.LevelMedium,
 		Origin: authority.Origin{Machine: machine, Address: "203.0.113.9"},
 	}, h.URL)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/oauth"
 )
 
@@ -40,7 +41,7 @@ func (e *Endpoint) device(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (e *Endpoint) deviceAsk(r *http.Request, f form, client *authority.Client) (ask authority.DeviceAsk, err error) {
+func (e *Endpoint) deviceAsk(r *http.Request, f form, client *authority.Client) (ask login.DeviceAsk, err error) {
 	if !client.Allows(oauth.GrantDeviceCode) { // off unless it was registered: phishers ask for it too (SEC-087)
 		return ask, oauth.Errorf(oauth.UnauthorizedClient, "this application is not registered for device logins")
 	}

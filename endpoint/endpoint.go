@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/identity"
 )
@@ -35,7 +36,7 @@ const (
 
 // Endpoint holds what the endpoints need. Authority, Granter, People, Organisations and Issuer are needed.
 type Endpoint struct {
-	Authority     *authority.Authority
+	Authority     *law.Authority
 	Granter       *grant.Granter
 	People        identity.People
 	Organisations identity.Organisations

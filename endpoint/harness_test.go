@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/endpoint"
 	"github.com/doorward/doorward/grant"
@@ -56,7 +57,7 @@ func (f *failing) Client(ctx context.Context, id string) (authority.Client, erro
 type house struct {
 	t         *testing.T
 	master    *keys.Master
-	authority *authority.Authority
+	authority *law.Authority
 	store     *failing
 	people    stores.Store
 	url       string
@@ -79,10 +80,10 @@ func open(t *testing.T) *house {
 }
 
 // replica is one more authority over the same store, with endpoints of its own and a clock that is ahead.
-func (h *house) replica(ahead time.Duration) (*authority.Authority, string) {
+func (h *house) replica(ahead time.Duration) (*law.Authority, string) {
 	h.t.Helper()
 	now := func() time.Time { return h.now().Add(ahead) }
-	a := authority.New(authority.Config{
+	a := law.New(law.Config{
 		Issuer: issuer, Store: h.store, People: h.people, Attempts: h.people, Master: h.master, Now: now,
 	})
 	must(h.t, a.Load(h.t.Context()))

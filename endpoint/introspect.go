@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/token"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 )
@@ -72,7 +73,7 @@ func (i *introspection) username(r *http.Request, personID string) (string, erro
 
 // standingBody is the answer for a good token (RFC 7662 section 2.2). Ours are sid, level (of a ready token) and session_exp,
 // when a new login will be needed.
-func standingBody(standing *authority.Standing, username, issuer string) []byte {
+func standingBody(standing *token.Standing, username, issuer string) []byte {
 	body := object{make([]byte, 0, 512)}
 	body.b = append(body.b, `{"active":true`...)
 	body.text("iss", issuer)

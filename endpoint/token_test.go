@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/oauth"
 )
 
@@ -233,7 +234,7 @@ func (h *house) begin(pairs ...string) map[string]any {
 func (h *house) find(begun map[string]any) authority.DeviceRequest {
 	h.t.Helper()
 	request, err := h.authority.Devices.Lookup(h.t.Context(), begun["user_code"].(string),
-		authority.Guesser{PersonID: "usr_john", Address: "192.0.2.9"})
+		login.Guesser{PersonID: "usr_john", Address: "192.0.2.9"})
 	must(h.t, err)
 	return request
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/token"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 )
@@ -73,7 +74,7 @@ type profile struct {
 
 // claims are those that the token's scope opens (OpenID Connect Core section 5.4); organization, role and created_at are
 // ours, under profile; session_exp is ours too, and everybody's.
-func (p *profile) claims(standing *authority.Standing) []byte {
+func (p *profile) claims(standing *token.Standing) []byte {
 	var body object
 	body.text("sub", p.person.ID)
 	if standing.Scope.Has(oauth.ScopeEmail) && p.person.Email != "" {

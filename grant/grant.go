@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
@@ -15,7 +16,7 @@ import (
 
 // Granter redeems grants.
 type Granter struct {
-	Authority *authority.Authority
+	Authority *law.Authority
 	// Doorkeeper checks passwords, Factors knows who has a second one; nil: the password grant is not taken.
 	Doorkeeper *identity.Doorkeeper
 	Factors    identity.Factors

@@ -3,7 +3,7 @@ package grant
 import (
 	"context"
 
-	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/oauth"
 )
 
@@ -21,7 +21,7 @@ func (codeKind) redeem(ctx context.Context, g *Granter, r *Request) (granted, er
 	if err != nil {
 		return granted{}, err
 	}
-	redeemed, err := g.Authority.Logins.Redeem(ctx, authority.CodeRedemption{
+	redeemed, err := g.Authority.Logins.Redeem(ctx, login.CodeRedemption{
 		Client: r.Client, Code: r.Code, RedirectURI: r.RedirectURI, Verifier: verifier, Origin: r.Origin,
 	})
 	return fromRedeemed(redeemed), err
@@ -41,7 +41,7 @@ func (deviceKind) redeem(ctx context.Context, g *Granter, r *Request) (granted, 
 	if err := ctx.Err(); err != nil { // the client has gone: what it cannot receive is not redeemed
 		return granted{waited: waited}, err
 	}
-	redeemed, err := g.Authority.Devices.Redeem(ctx, id, authority.DeviceRedemption{
+	redeemed, err := g.Authority.Devices.Redeem(ctx, id, login.DeviceRedemption{
 		Client: r.Client, Code: r.DeviceCode, Verifier: r.Verifier, Origin: r.Origin,
 	})
 	found := fromRedeemed(redeemed)
@@ -49,7 +49,7 @@ func (deviceKind) redeem(ctx context.Context, g *Granter, r *Request) (granted, 
 	return found, err
 }
 
-func fromRedeemed(redeemed authority.Redeemed) granted {
+func fromRedeemed(redeemed login.Redeemed) granted {
 	family := redeemed.Family
 	return granted{
 		family: &family, scope: family.Scope, audience: family.Audience, refresh: redeemed.Refresh, nonce: redeemed.Nonce,

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/identity"
 )
@@ -18,7 +18,7 @@ type Contract func(Rooms) (machines, entries map[string]http.Handler)
 // Rooms are what a contract may build on.
 type Rooms struct {
 	Issuer        string
-	Authority     *authority.Authority
+	Authority     *law.Authority
 	Granter       *grant.Granter
 	Doorkeeper    *identity.Doorkeeper
 	People        identity.People

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
@@ -164,7 +165,7 @@ func (s *Server) seedTokens(ctx context.Context, seed *Seed) error {
 		if err != nil {
 			return err
 		}
-		_, _, err = s.authority.Sessions.IssueReady(ctx, authority.ReadyAsk{
+		_, _, err = s.authority.Sessions.IssueReady(ctx, login.ReadyAsk{
 			Client: client, PersonID: token.PersonID, Scope: token.Scope, Level: token.Level, How: "token", Token: token.Token,
 			Origin: authority.Origin{Machine: "seed"},
 		}, s.config.Issuer)

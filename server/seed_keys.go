@@ -6,12 +6,13 @@ import (
 	"fmt"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/apikey"
 	"github.com/doorward/doorward/identity"
 )
 
 func (s *Server) seedKeys(ctx context.Context, seed *Seed) error {
 	for _, key := range seed.APIKeys {
-		_, _, err := s.authority.Keys.Issue(ctx, authority.APIKeyAsk{
+		_, _, err := s.authority.Keys.Issue(ctx, apikey.Ask{
 			PersonID: key.PersonID, Name: key.Name, IssuedBy: key.IssuedBy, Key: key.Key,
 		})
 		// One that was revoked stays revoked: its value is taken for good.

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/console"
 	"github.com/doorward/doorward/endpoint"
 	"github.com/doorward/doorward/grant"
@@ -23,7 +23,7 @@ import (
 type Server struct {
 	config     Config // as given, with the defaults filled in
 	proxies    proxies
-	authority  *authority.Authority
+	authority  *law.Authority
 	granter    *grant.Granter
 	hasher     *identity.Hasher
 	doorkeeper *identity.Doorkeeper
@@ -109,7 +109,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 // wire makes the rooms and the list of routes.
 func (s *Server) wire() {
 	c := &s.config
-	s.authority = authority.New(authority.Config{
+	s.authority = law.New(law.Config{
 		Issuer: c.Issuer, Store: c.Store, People: c.Store, Attempts: c.Store, APIKeys: c.Store, Master: c.Master,
 		Now: c.Now, Log: c.Log, PendingPerAddress: c.PendingPerAddress,
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorward/doorward/authcmd"
-	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/cmd/doorward/admin"
 	"github.com/doorward/doorward/cmd/doorward/place"
 	"github.com/doorward/doorward/cmd/doorward/settings"
@@ -21,7 +21,7 @@ import (
 // newOffice makes the office over a store that is open, be it another's in this process: to the authority that serves, it
 // is one more replica.
 func newOffice(ctx context.Context, issuer string, config server.Config) (*admin.Office, error) {
-	law := authority.New(authority.Config{
+	law := law.New(law.Config{
 		Issuer: issuer, Store: config.Store, People: config.Store, Attempts: config.Store, Master: config.Master,
 		Now: config.Now, Log: config.Log,
 	})

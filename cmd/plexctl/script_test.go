@@ -22,7 +22,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/authtest"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
 	"github.com/doorward/doorward/cmd/doorward/seed"
@@ -217,7 +217,7 @@ func (h *house) walk(ctx context.Context, what, link string) error {
 		return err
 	}
 	_, code, _ := strings.Cut(link, "user_code=")
-	if _, err := h.rooms.Authority.Devices.Lookup(ctx, code, authority.Guesser{PersonID: "x"}); err != nil {
+	if _, err := h.rooms.Authority.Devices.Lookup(ctx, code, login.Guesser{PersonID: "x"}); err != nil {
 		return fmt.Errorf("PLX-16: the login was decided before anybody pressed Approve: %w", err)
 	}
 	_, err = page.Press(ctx, map[string]string{"approve": visitor.ButtonApprove, "deny": visitor.ButtonDeny}[what])

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/compat/body"
 	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/oauth"
@@ -30,7 +31,7 @@ const (
 
 // Contract is the wire of pilot over an authority. All fields but Log are needed.
 type Contract struct {
-	Authority *authority.Authority
+	Authority *law.Authority
 	Granter   *grant.Granter
 	Device    http.Handler // the device authorization endpoint: its form and its answer are the same
 	Revoke    http.Handler // the revocation endpoint, which knows wrapped tokens

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/compat/body"
 	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/identity"
@@ -22,7 +23,7 @@ import (
 
 // Contract is the wire of pipeops over an authority. All fields but Log are needed.
 type Contract struct {
-	Authority *authority.Authority
+	Authority *law.Authority
 	Granter   *grant.Granter
 	People    identity.People
 	Authorize http.Handler // the authorization endpoint: its parameters are the same

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/compat/body"
 	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/identity"
@@ -27,7 +29,7 @@ const usualClient = "plexctl"
 // Contract is the wire of plexsphere over an authority. All fields but Now and Log are needed.
 type Contract struct {
 	Issuer    string
-	Authority *authority.Authority
+	Authority *law.Authority
 	Granter   *grant.Granter
 	People    identity.People
 	Domains   identity.Domains
@@ -94,7 +96,7 @@ func (c *Contract) deviceCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	begun, err := c.Authority.Devices.Begin(r.Context(), client, authority.DeviceAsk{
+	begun, err := c.Authority.Devices.Begin(r.Context(), client, login.DeviceAsk{
 		Scope: scope, Audience: audience, Origin: c.origin(r), Binding: binding.ID, Digits: true,
 	})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/authtest"
 	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
@@ -164,7 +165,7 @@ func (h *house) poll(device string, more ...string) answer {
 // request finds what a person who types the code would be asked to decide.
 func (h *house) request(code string) authority.DeviceRequest {
 	h.t.Helper()
-	request, err := h.rooms.Authority.Devices.Lookup(h.t.Context(), code, authority.Guesser{PersonID: "x", Address: "192.0.2.1"})
+	request, err := h.rooms.Authority.Devices.Lookup(h.t.Context(), code, login.Guesser{PersonID: "x", Address: "192.0.2.1"})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -460,7 +461,7 @@ func TestTooMany_PLX19(t *testing.T) {
 	var group sync.WaitGroup
 	for range 1000 {
 		group.Go(func() {
-			_, _ = h.rooms.Authority.Devices.Begin(t.Context(), client, authority.DeviceAsk{Origin: authority.Origin{Address: "127.0.0.1"}})
+			_, _ = h.rooms.Authority.Devices.Begin(t.Context(), client, login.DeviceAsk{Origin: authority.Origin{Address: "127.0.0.1"}})
 		})
 	}
 	group.Wait()

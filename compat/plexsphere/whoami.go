@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/token"
 	"github.com/doorward/doorward/compat/body"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
@@ -47,7 +48,7 @@ func (c *Contract) whoami(w http.ResponseWriter, r *http.Request) error {
 }
 
 // person adds what the session knows of how its person signed in.
-func (c *Contract) person(ctx context.Context, standing authority.Standing) (principal, error) {
+func (c *Contract) person(ctx context.Context, standing token.Standing) (principal, error) {
 	answer := principal{Type: "user", Subject: standing.Subject}
 	person, err := c.People.Person(ctx, standing.PersonID)
 	if errors.Is(err, identity.ErrUnknown) || err == nil && person.Disabled {

@@ -12,6 +12,9 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
+	"github.com/doorward/doorward/authority/login"
+	"github.com/doorward/doorward/authority/token"
 	"github.com/doorward/doorward/compat/body"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
@@ -24,7 +27,7 @@ const clientID = "rio-cli"
 // Contract is the wire of rio over an authority. All fields but Log are needed.
 type Contract struct {
 	Issuer        string
-	Authority     *authority.Authority
+	Authority     *law.Authority
 	Doorkeeper    *identity.Doorkeeper
 	Factors       identity.Factors
 	People        identity.People
@@ -111,7 +114,7 @@ func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
 	case slices.ContainsFunc(factors, identity.Factor.Confirmed):
 		return &refusal{http.StatusForbidden, "this account has a second factor: run rio auth login without an email"}
 	}
-	token, _, err := c.Authority.Sessions.IssueReady(r.Context(), authority.ReadyAsk{
+	token, _, err := c.Authority.Sessions.IssueReady(r.Context(), login.ReadyAsk{
 		Client: client, PersonID: person.ID, Scope: client.Default, Level: level, Origin: c.origin(r), How: "password",
 	}, c.Issuer)
 	if err != nil {
@@ -201,7 +204,7 @@ func (c *Contract) info(w http.ResponseWriter, r *http.Request) error {
 }
 
 // standing is that of the bearer token, which must be a person's.
-func (c *Contract) standing(r *http.Request) (authority.Standing, error) {
+func (c *Contract) standing(r *http.Request) (token.Standing, error) {
 	standing, err := c.Authority.Tokens.Check(r.Context(), body.Bearer(r))
 	if errors.Is(err, authority.ErrUnknown) || err == nil && standing.PersonID == "" {
 		return standing, errBadToken

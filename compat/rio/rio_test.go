@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/authtest"
 	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
@@ -417,7 +418,7 @@ func TestScope_RIO21(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, _, err := w.rooms.Authority.Sessions.IssueReady(t.Context(), authority.ReadyAsk{
+	token, _, err := w.rooms.Authority.Sessions.IssueReady(t.Context(), login.ReadyAsk{
 		Client: client, PersonID: "usr_grace", Scope: oauth.Scope{oauth.ScopeOpenID}, Level: authority.LevelLow, How: "test",
 	}, w.auth.Issuer)
 	if err != nil {

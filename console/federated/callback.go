@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/console"
 	"github.com/doorward/doorward/federation"
 	"github.com/doorward/doorward/identity"
@@ -85,7 +86,7 @@ func (f *Room) refused(r *http.Request, binding identity.Binding, so state) {
 		return
 	}
 	devices := f.Console.Authority.Devices
-	request, err := devices.Lookup(ctx, so.Code, authority.Guesser{PersonID: "refused " + address, Address: address})
+	request, err := devices.Lookup(ctx, so.Code, login.Guesser{PersonID: "refused " + address, Address: address})
 	if err == nil {
 		_, err = devices.Refuse(ctx, request.ID, binding.ID, address)
 	}

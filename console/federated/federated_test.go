@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
@@ -40,7 +41,7 @@ func TestLoginThroughBinding_PLX16_PLX20(t *testing.T) {
 	if err != nil || !done.Says("You approved the login") {
 		t.Fatal(err)
 	}
-	redeemed, err := h.authority.Devices.Redeem(t.Context(), id, authority.DeviceRedemption{Client: plain, Code: begun.Code})
+	redeemed, err := h.authority.Devices.Redeem(t.Context(), id, login.DeviceRedemption{Client: plain, Code: begun.Code})
 	if err != nil || redeemed.Family.Binding != bindingID {
 		t.Errorf("%+v, %v", redeemed.Family, err)
 	}

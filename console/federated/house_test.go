@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
+	"github.com/doorward/doorward/authority/login"
+	"github.com/doorward/doorward/authority/usercode"
 	"github.com/doorward/doorward/authtest"
 	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/console"
@@ -34,7 +37,7 @@ type house struct {
 	*httptest.Server
 	t         *testing.T
 	upstream  *authtest.Authority
-	authority *authority.Authority
+	authority *law.Authority
 	console   *console.Console
 	store     stores.Store
 	clock     func() time.Time
@@ -65,7 +68,7 @@ func build(t *testing.T) *house {
 	store := stores.Open(t, h.clock, nil)
 	h.store = store
 	master := keys.NewMaster()
-	h.authority = authority.New(authority.Config{Issuer: h.URL, Store: store, People: store, Attempts: store, Master: master, Now: h.clock})
+	h.authority = law.New(law.Config{Issuer: h.URL, Store: store, People: store, Attempts: store, Master: master, Now: h.clock})
 	if err := h.authority.Load(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -105,13 +108,13 @@ func (h *house) must(err error) {
 }
 
 // begin begins a device login for a binding.
-func (h *house) begin(binding string) (authority.DeviceBegun, string) {
+func (h *house) begin(binding string) (login.DeviceBegun, string) {
 	h.t.Helper()
-	begun, err := h.authority.Devices.Begin(h.t.Context(), plain, authority.DeviceAsk{
+	begun, err := h.authority.Devices.Begin(h.t.Context(), plain, login.DeviceAsk{
 		Scope: plain.Scope, Origin: authority.Origin{Address: "203.0.113.9", Machine: "build-7"}, Binding: binding,
 	})
 	h.must(err)
-	request, err := h.store.DeviceRequestByUserCode(h.t.Context(), authority.NormalizeUserCode(begun.UserCode), h.clock())
+	request, err := h.store.DeviceRequestByUserCode(h.t.Context(), usercode.Normalize(begun.UserCode), h.clock())
 	h.must(err)
 	return begun, request.ID
 }

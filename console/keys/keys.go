@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/apikey"
 	"github.com/doorward/doorward/console"
 	"github.com/doorward/doorward/console/facts"
 	"github.com/doorward/doorward/identity"
@@ -173,7 +174,7 @@ func (k *Room) issue(w http.ResponseWriter, r *http.Request, v console.Visit, o 
 			name, http.StatusBadRequest)
 		return
 	}
-	ask := authority.APIKeyAsk{PersonID: o.ID, Name: name, Life: days * 24 * time.Hour, Address: k.Console.Address(r)}
+	ask := apikey.Ask{PersonID: o.ID, Name: name, Life: days * 24 * time.Hour, Address: k.Console.Address(r)}
 	if !o.Own {
 		ask.IssuedBy = v.Person.ID
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
@@ -28,7 +30,7 @@ func newOffice(t *testing.T) *Office {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	law := authority.New(authority.Config{
+	law := law.New(law.Config{
 		Issuer: "http://localhost", Store: store, People: store, Attempts: store, Master: keys.NewMaster(),
 	})
 	if err := law.Load(t.Context()); err != nil {
@@ -79,7 +81,7 @@ func TestPeopleComeAndGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, family, err := office.Authority.Sessions.IssueReady(t.Context(), authority.ReadyAsk{Client: registered, PersonID: made.ID, How: "token"}, "http://localhost")
+		_, family, err := office.Authority.Sessions.IssueReady(t.Context(), login.ReadyAsk{Client: registered, PersonID: made.ID, How: "token"}, "http://localhost")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +120,7 @@ func TestASessionIsEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, family, err := office.Authority.Sessions.IssueReady(t.Context(), authority.ReadyAsk{Client: authority.Client{ID: "cli"}, PersonID: made.ID, How: "token"}, "http://localhost")
+	_, family, err := office.Authority.Sessions.IssueReady(t.Context(), login.ReadyAsk{Client: authority.Client{ID: "cli"}, PersonID: made.ID, How: "token"}, "http://localhost")
 	if err != nil {
 		t.Fatal(err)
 	}

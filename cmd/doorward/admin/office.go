@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
@@ -21,7 +22,7 @@ const pageSize = 500
 
 // Office does what administration asks for. All fields but Now are needed.
 type Office struct {
-	Authority *authority.Authority
+	Authority *law.Authority
 	People    identity.People
 	SignIns   identity.SignIns
 	Hasher    *identity.Hasher

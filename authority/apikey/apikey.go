@@ -1,0 +1,148 @@
+// Package apikey issues and checks credentials for scripts.
+package apikey
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/keys"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+const (
+	apiKeyPurpose = "api key"
+	apiKeyPrefix  = "dwk_"
+	// maxAPIKeys bounds the keys of one person.
+	maxAPIKeys = 50
+	// maxKeyName is how many bytes of a name are kept.
+	maxKeyName = 100
+)
+
+// Keys issues and checks API keys: credentials of their own, for scripts, which act as a person.
+type Keys struct {
+	store    authority.APIKeys
+	people   identity.People
+	sessions *login.Sessions
+	master   *keys.Master
+	recorder *authority.Recorder
+	now      func() time.Time
+}
+
+// New makes the law of API keys over the store.
+func New(store authority.APIKeys, people identity.People, sessions *login.Sessions, master *keys.Master, recorder *authority.Recorder, now func() time.Time) *Keys {
+	return &Keys{store: store, people: people, sessions: sessions, master: master, recorder: recorder, now: now}
+}
+
+// Ask is an API key that is to be made.
+type Ask struct {
+	PersonID string
+	Name     string
+	Scope    oauth.Scope
+	IssuedBy string        // an administrator's id; "" : the person's own
+	Life     time.Duration // 0: it does not expire
+	Address  string
+	Key      secret.String // zero: a new one; a value is for seeds and imports
+}
+
+// Issue makes a key and returns it, once: only its hash is kept. It fails with ErrTooMany where the person has fifty.
+func (k *Keys) Issue(ctx context.Context, ask Ask) (secret.String, authority.APIKey, error) {
+	given := ask.Key
+	if given.IsZero() {
+		given = authority.NewOpaque(apiKeyPrefix)
+	}
+	text, now := given.Reveal(), k.now()
+	key := authority.APIKey{
+		ID: authority.NewID(now), PersonID: ask.PersonID, Name: cutText(ask.Name, maxKeyName), Scope: ask.Scope, IssuedBy: ask.IssuedBy, Created: now,
+		Hash: k.master.Hash(apiKeyPurpose, []byte(text)), Hint: text[:min(3, len(text)/4)] + "…" + text[len(text)-min(4, len(text)/4):],
+	}
+	if ask.Life > 0 {
+		key.Expires = now.Add(ask.Life)
+	}
+	event := k.recorder.Prepare(authority.Event{
+		Kind: authority.EventAPIKeyIssued, PersonID: key.PersonID, Actor: key.IssuedBy, Address: ask.Address, Detail: key.ID,
+	})
+	return given, key, k.store.AddAPIKey(ctx, key, maxAPIKeys, authority.After{Events: []authority.Event{event}})
+}
+
+// Check returns the key that was presented; ErrUnknown where there is none, it was revoked or has expired, or its person is
+// gone or disabled. A mistyped key of our form is refused by its checksum, without a look-up.
+func (k *Keys) Check(ctx context.Context, given secret.String) (authority.APIKey, error) {
+	text := given.Reveal()
+	if text == "" || len(text) > 256 || strings.HasPrefix(text, apiKeyPrefix) && !authority.Intact(text) {
+		return authority.APIKey{}, authority.ErrUnknown
+	}
+	key, err := k.find(ctx, text)
+	if err != nil {
+		return authority.APIKey{}, err
+	}
+	now := k.now()
+	if !key.Revoked.IsZero() || !key.Expires.IsZero() && !now.Before(key.Expires) {
+		return authority.APIKey{}, authority.ErrUnknown
+	}
+	if active, err := k.sessions.Active(ctx, key.PersonID); err != nil || !active {
+		return authority.APIKey{}, errors.Join(authority.ErrUnknown, err)
+	}
+	if now.Sub(key.LastUsed) < time.Minute {
+		return key, nil
+	}
+	return k.store.ChangeAPIKey(ctx, key.ID, func(key *authority.APIKey) (authority.After, error) {
+		key.LastUsed = now
+		return authority.After{}, nil
+	})
+}
+
+func (k *Keys) find(ctx context.Context, text string) (authority.APIKey, error) {
+	for _, hash := range k.master.Hashes(apiKeyPurpose, []byte(text)) {
+		key, err := k.store.APIKeyByHash(ctx, hash)
+		if !errors.Is(err, authority.ErrUnknown) {
+			return key, err
+		}
+	}
+	return authority.APIKey{}, authority.ErrUnknown
+}
+
+// Of lists a person's keys that live, the newest first.
+func (k *Keys) Of(ctx context.Context, personID string) ([]authority.APIKey, error) {
+	return k.store.APIKeysOf(ctx, personID)
+}
+
+// Revoke ends a key of the person and every session that it began; ErrUnknown for a key of somebody else.
+func (k *Keys) Revoke(ctx context.Context, personID, id, actor, address string) error {
+	_, err := k.store.ChangeAPIKey(ctx, id, func(key *authority.APIKey) (authority.After, error) {
+		switch {
+		case key.PersonID != personID:
+			return authority.After{}, authority.ErrUnknown
+		case !key.Revoked.IsZero():
+			return authority.After{}, authority.ErrNoChange
+		}
+		key.Revoked = k.now()
+		event := k.recorder.Prepare(authority.Event{Kind: authority.EventAPIKeyRevoked, PersonID: personID, Actor: actor, Address: address, Detail: id})
+		return authority.After{Events: []authority.Event{event}}, nil
+	})
+	if err != nil {
+		return err
+	}
+	families, err := k.store.FamiliesOfKey(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, family := range families {
+		if err := k.sessions.End(ctx, family.ID, actor, "api key revoked", address); err != nil && !errors.Is(err, authority.ErrUnknown) {
+			return err
+		}
+	}
+	return nil
+}
+
+func cutText(text string, most int) string {
+	if len(text) > most {
+		text = text[:most]
+	}
+	return strings.ToValidUTF8(text, "")
+}

@@ -1,0 +1,173 @@
+package law
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+func (h *house) access(redeemed login.Redeemed) string {
+	h.t.Helper()
+	token, life, err := h.Tokens.Access(redeemed.Family, h.cli, redeemed.Family.Scope, redeemed.Family.Audience)
+	if err != nil || life != 10*time.Minute {
+		h.t.Fatalf("life %v, %v", life, err)
+	}
+	return token.Reveal()
+}
+
+func (h *house) unknown(what, token string) {
+	h.t.Helper()
+	if _, err := h.Tokens.Check(h.t.Context(), token); !errors.Is(err, authority.ErrUnknown) {
+		h.t.Errorf("%s: %v, want ErrUnknown", what, err)
+	}
+}
+
+func TestCheck_SEC055_ATokenSaysWhoseItIsUntilItEnds(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	redeemed := h.login()
+	token := h.access(redeemed)
+	standing, err := h.Tokens.Check(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if standing.PersonID != "usr_1" || standing.ClientID != "cli" || standing.FamilyID != redeemed.Family.ID || !standing.Scope.Has("email") {
+		t.Errorf("standing %+v", standing)
+	}
+	h.clock.Advance(10*time.Minute - time.Second)
+	if _, err := h.Tokens.Check(t.Context(), token); err != nil {
+		t.Errorf("before its end: %v", err)
+	}
+	h.clock.Advance(time.Second)
+	h.unknown("after its end", token)
+}
+
+func TestCheck_OnlyAccessTokensOfThisAuthority(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	redeemed := h.login()
+	token := h.access(redeemed)
+	id, err := h.Tokens.ID(t.Context(), redeemed.Family, h.cli, "n", secret.New(token), secret.String{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.unknown("an ID token", id.Reveal())
+	h.unknown("a refresh token", redeemed.Refresh.Reveal())
+	h.unknown("another authority's", newHouse(t).access(newHouse(t).login()))
+	h.unknown("a changed one", token[:len(token)-2]+"AA")
+	h.unknown("nothing", "")
+	h.unknown("a megabyte", strings.Repeat("a.", 1<<19))
+}
+
+func TestCheck_ADisabledClientsTokensAreOver(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	token := h.access(h.login())
+	if _, err := h.Registry.Change(t.Context(), "cli", "test", func(c *authority.Client) error { c.Disabled = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	h.unknown("a disabled client's", token)
+}
+
+func TestIDToken_SEC059_Claims(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	redeemed := h.login()
+	id, err := h.Tokens.ID(t.Context(), redeemed.Family, h.cli, redeemed.Nonce, secret.New("access"), secret.String{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _, err := h.Keyring.Ring().Verify(id.Reveal(), "JWT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(body, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"iss": h.Issuer, "sub": "usr_1", "aud": "cli", "nonce": "n", "sid": redeemed.Family.ID, "email": "user@example.com",
+		"at_hash": "oFYf1knNtrqnhAVfBRuteQ", "exp": float64(h.clock.Now().Unix() + 600), "email_verified": false,
+	}
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("%s is %v, want %v", name, got[name], value)
+		}
+	}
+	if _, ok := got["name"]; ok {
+		t.Error("a name without the scope profile")
+	}
+}
+
+func TestReadyToken_PIP26_PrefixLevelAndRevocation(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	client := h.cli
+	client.TokenPrefix = "sat_"
+	token, family, err := h.Sessions.IssueReady(t.Context(), login.ReadyAsk{
+		Client: client, PersonID: "usr_1", Level: authority.LevelMedium, Scope: oauth.Scope{"openid"},
+	}, h.Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := token.Reveal()
+	if !strings.HasPrefix(text, "sat_") || !authority.Intact(text) {
+		t.Errorf("a token of an odd form")
+	}
+	standing, err := h.Tokens.Check(t.Context(), text)
+	if err != nil || !standing.Ready || standing.Level != authority.LevelMedium || !standing.Expires.Equal(family.Ends) {
+		t.Fatalf("%+v, %v", standing, err)
+	}
+	h.clock.Advance(7*24*time.Hour - time.Second)
+	if _, err := h.Tokens.Check(t.Context(), text); err != nil {
+		t.Errorf("in its last second: %v", err)
+	}
+	if err := h.Tokens.Revoke(t.Context(), text, h.other, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Tokens.Check(t.Context(), text); err != nil {
+		t.Errorf("SEC-132: another client revoked it: %v", err)
+	}
+	if err := h.Tokens.Revoke(t.Context(), text, h.cli, ""); err != nil {
+		t.Fatal(err)
+	}
+	h.unknown("a revoked one", text)
+	h.open()
+	h.unknown("a revoked one, after a restart", text)
+}
+
+func TestRevoke_SEC132_SEC134_AnyTokenOfTheSession(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"access", "refresh", "old refresh"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			redeemed := h.login()
+			token := redeemed.Refresh.Reveal()
+			last := redeemed.Refresh
+			if kind == "access" {
+				token = h.access(redeemed)
+			} else if kind == "old refresh" {
+				last = h.rotate(h.rotate(last))
+			}
+			if err := h.Tokens.Revoke(t.Context(), token, h.other, ""); err != nil {
+				t.Fatal(err)
+			}
+			last = h.rotate(last)
+			if err := h.Tokens.Revoke(t.Context(), token, h.cli, ""); err != nil {
+				t.Fatal(err)
+			}
+			h.refused(last, h.cli)
+			if err := h.Tokens.Revoke(t.Context(), "nothing of ours", h.cli, ""); err != nil {
+				t.Errorf("SEC-134: %v", err)
+			}
+		})
+	}
+}

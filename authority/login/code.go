@@ -1,0 +1,190 @@
+package login
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/keys"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+const (
+	// codeLife is how long an authorization code can be redeemed.
+	codeLife = time.Minute
+	// codeRepeat is how long the same redemption gets the same answer: duplicates in flight.
+	codeRepeat = 5 * time.Second
+	// requestLife is how long a person may take over the pages.
+	requestLife = 30 * time.Minute
+)
+
+// Logins carries authorization requests through the pages and turns approvals into codes and codes into families.
+type Logins struct {
+	issuer   string
+	store    authority.Codes
+	sessions *Sessions
+	master   *keys.Master
+	now      func() time.Time
+}
+
+// Seal makes the request safe to travel through pages and forms: it cannot be read or changed there.
+func (l *Logins) Seal(request authority.AuthorizationRequest) string {
+	request.At = l.now()
+	if request.ID == "" {
+		request.ID = authority.NewID(request.At)
+	}
+	plain, err := json.Marshal(request)
+	if err != nil {
+		panic("authority: an authorization request is always JSON: " + err.Error())
+	}
+	return l.master.SealText("authorization request", plain, nil)
+}
+
+// Open returns a sealed request: ErrUnknown for a forged one, ErrExpired (with the request) half an hour after Seal.
+func (l *Logins) Open(sealed string) (authority.AuthorizationRequest, error) {
+	var request authority.AuthorizationRequest
+	plain, err := l.master.OpenText("authorization request", sealed, nil)
+	if err != nil || json.Unmarshal(plain, &request) != nil {
+		return authority.AuthorizationRequest{}, authority.ErrUnknown
+	}
+	if l.now().After(request.At.Add(requestLife)) {
+		return request, authority.ErrExpired
+	}
+	return request, nil
+}
+
+// Approve makes a code for the request and returns where the browser is to go with it (RFC 6749 section 4.1.2, RFC 9207).
+func (l *Logins) Approve(ctx context.Context, request authority.AuthorizationRequest, approval authority.Approval) (redirect string, err error) {
+	code := authority.NewSecret()
+	event := l.sessions.recorder.Prepare(authority.Event{
+		Kind: authority.EventApproved, PersonID: approval.PersonID, ClientID: request.ClientID, Address: approval.Address,
+		Machine: request.Origin.Machine, Detail: "browser",
+	})
+	err = l.store.AddCode(ctx, authority.Code{
+		ID: codeID(code), Request: request, Approval: approval, Expires: l.now().Add(codeLife),
+	}, authority.After{Events: []authority.Event{event}})
+	if err != nil {
+		return "", err
+	}
+	return l.answer(request, url.Values{"code": {code.Reveal()}}), nil
+}
+
+// Refuse returns where the browser is to go with an error (RFC 6749 section 4.1.2.1).
+func (l *Logins) Refuse(request authority.AuthorizationRequest, refusal *oauth.Error) (redirect string) {
+	values := url.Values{"error": {string(refusal.Code)}}
+	if refusal.Description != "" {
+		values.Set("error_description", refusal.Description)
+	}
+	return l.answer(request, values)
+}
+
+func (l *Logins) answer(request authority.AuthorizationRequest, values url.Values) string {
+	if request.State != "" {
+		values.Set("state", request.State)
+	}
+	values.Set("iss", l.issuer)
+	separator := "?"
+	if strings.Contains(request.RedirectURI, "?") {
+		separator = "&"
+	}
+	return request.RedirectURI + separator + values.Encode()
+}
+
+// Redeem turns a code into a family, in one compare-and-swap; for grant's pipeline only. Every refusal is the same
+// invalid_grant.
+func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, error) {
+	refused := oauth.Errorf(oauth.InvalidGrant, "the code is wrong, was used before, or has expired")
+	var begun authority.Family
+	var verdict codeVerdict
+	code, err := l.store.ChangeCode(ctx, codeID(ask.Code), func(c *authority.Code) (authority.After, error) {
+		verdict = ask.judge(c, l.now())
+		if verdict != codeFresh {
+			return authority.After{}, authority.ErrNoChange
+		}
+		var err error
+		begun, err = l.sessions.begin(ask.Client, c.Approval, familySeed{
+			How: "browser", Audience: c.Request.Audience, Origin: c.Request.Origin, Presented: ask.Code,
+		})
+		c.Redeemed, c.FamilyID = l.now(), begun.ID
+		return authority.After{Family: &begun}, err
+	})
+	if errors.Is(err, authority.ErrUnknown) {
+		return Redeemed{}, refused
+	}
+	if err != nil {
+		return Redeemed{}, err
+	}
+	switch verdict {
+	case codeReplayed:
+		l.sessions.recorder.Record(ctx, authority.Event{
+			Kind: authority.EventCodeReplay, PersonID: code.Approval.PersonID, ClientID: ask.Client.ID, FamilyID: code.FamilyID,
+			Address: ask.Origin.Address,
+		})
+		if err := l.sessions.End(ctx, code.FamilyID, "", "code replayed", ask.Origin.Address); err != nil && !errors.Is(err, authority.ErrUnknown) {
+			return Redeemed{}, err
+		}
+		return Redeemed{}, refused
+	case codeRefused:
+		return Redeemed{}, refused
+	case codeRepeated:
+		if begun, err = l.sessions.Get(ctx, code.FamilyID); err != nil {
+			return Redeemed{}, err
+		}
+	}
+	refresh, err := l.sessions.firstAnswer(ctx, begun, ask.Client, ask.Code)
+	return Redeemed{Family: begun, Refresh: refresh, Nonce: code.Request.Nonce}, err
+}
+
+// CodeRedemption is what a client presents with a code.
+type CodeRedemption struct {
+	Client      authority.Client
+	Code        secret.String
+	RedirectURI string
+	Verifier    oauth.Verifier
+	Origin      authority.Origin
+}
+
+// Redeemed is what a code or a device code became.
+type Redeemed struct {
+	Family  authority.Family
+	Refresh secret.String // the family's first refresh token; its ready token where Family.Kind is FamilyReady
+	Nonce   string        // of the authorization request
+}
+
+type codeVerdict int
+
+const (
+	codeRefused codeVerdict = iota
+	codeFresh
+	codeRepeated
+	codeReplayed
+)
+
+// judge looks at each binding by itself: a code is refused where any of them does not hold (CVE-2026-28513 was an AND for
+// an OR).
+func (r *CodeRedemption) judge(c *authority.Code, now time.Time) codeVerdict {
+	right := c.Request.ClientID == r.Client.ID
+	right = right && c.Request.RedirectURI == r.RedirectURI
+	right = right && c.Request.Challenge.Matches(r.Verifier)
+	switch {
+	case !c.Redeemed.IsZero() && right && now.Sub(c.Redeemed) <= codeRepeat:
+		return codeRepeated
+	case !c.Redeemed.IsZero():
+		return codeReplayed
+	case right && now.Before(c.Expires):
+		return codeFresh
+	}
+	return codeRefused
+}
+
+func codeID(code secret.String) string {
+	sum := sha256.Sum256([]byte(code.Reveal()))
+	return hex.EncodeToString(sum[:])
+}

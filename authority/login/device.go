@@ -1,0 +1,331 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/poll"
+	"github.com/doorward/doorward/authority/replica"
+	"github.com/doorward/doorward/authority/usercode"
+	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/keys"
+	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
+)
+
+const (
+	// deviceMargin is how long before its end a code can no longer be approved: a terminal that keeps its interval, on
+	// whatever replica, still comes by in time for what the page has promised (SEC-076).
+	deviceMargin = 15 * time.Second
+	// maxWait bounds the time that a poll may wait.
+	maxWait = 30 * time.Second
+	// codeTries is how many user codes are tried where the first is taken.
+	codeTries = 8
+)
+
+// Devices is the law of device logins (RFC 8628): a terminal begins one and polls, a person decides in a browser.
+type Devices struct {
+	store    authority.DeviceRequests
+	attempts identity.Attempts
+	master   *keys.Master
+	sessions *Sessions
+	decided  *replica.Decided
+	waiters  *poll.Waiters
+	pace     *poll.Pace
+	pending  *poll.Pendings
+	codes    *usercode.Source
+	now      func() time.Time
+}
+
+func newDevices(config Config, sessions *Sessions) *Devices {
+	isDecided := func(id string) bool { _, ok := config.Decided.State(id); return ok }
+	return &Devices{
+		store: config.Store, attempts: config.Attempts, master: config.Master, sessions: sessions, decided: config.Decided,
+		waiters: poll.NewWaiters(isDecided), pace: poll.NewPace(config.Now), pending: poll.NewPendings(config.Store, config.PendingPerAddress),
+		codes: config.UserCodes, now: config.Now,
+	}
+}
+
+// Wake lets the poll that waits for the request go: another replica has decided it.
+func (d *Devices) Wake(id string) { d.waiters.Wake(id) }
+
+// Drain answers every waiting poll at once; new ones do not wait.
+func (d *Devices) Drain() { d.waiters.Drain() }
+
+// DeviceAsk is what a terminal asks for, checked.
+type DeviceAsk struct {
+	Scope     oauth.Scope
+	Audience  []string
+	Challenge oauth.Challenge // "" : no PKCE
+	Origin    authority.Origin
+	Binding   string // the binding that the person must sign in through; "" : any way
+	Digits    bool   // the user code may hold digits, as base32 does; else it is of letters alone
+}
+
+// DeviceBegun is a device login that has begun.
+type DeviceBegun struct {
+	Code     secret.String // the device code
+	UserCode string        // for people: WDJB-MJHT
+	Expires  time.Time
+	Interval time.Duration // between polls
+}
+
+// Begin begins a device login: one row. ErrTooMany where the address has too many that nobody has decided.
+func (d *Devices) Begin(ctx context.Context, client authority.Client, ask DeviceAsk) (DeviceBegun, error) {
+	if client.Disabled || !client.Allows(oauth.GrantDeviceCode) {
+		return DeviceBegun{}, oauth.Errorf(oauth.UnauthorizedClient, "this application may not use the device login")
+	}
+	// Whole milliseconds, so that row and device code say the same in every store.
+	now := d.now().Truncate(time.Millisecond)
+	if err := d.pending.Enter(ctx, ask.Origin.Address, now); err != nil {
+		return DeviceBegun{}, err
+	}
+	request := authority.DeviceRequest{
+		ID: authority.NewID(now), ClientID: client.ID, Scope: ask.Scope, Audience: ask.Audience, Challenge: ask.Challenge,
+		Origin: ask.Origin, Binding: ask.Binding, Created: now, Expires: now.Add(authority.DeviceLife), State: authority.DevicePending,
+	}
+	alphabet := usercode.Alphabet
+	if ask.Digits {
+		alphabet += usercode.Digits
+	}
+	if err := d.add(ctx, &request, alphabet); err != nil {
+		return DeviceBegun{}, err
+	}
+	code := deviceCode{
+		id: request.ID, client: client.ID, expires: request.Expires, scope: hashScope(ask.Scope), challenge: ask.Challenge,
+	}
+	return DeviceBegun{
+		Code: code.seal(d.master), UserCode: usercode.Format(request.UserCode), Expires: request.Expires, Interval: poll.Interval,
+	}, nil
+}
+
+// add stores the request under a user code that no live request has: the store holds them apart (SEC-107).
+func (d *Devices) add(ctx context.Context, request *authority.DeviceRequest, alphabet string) error {
+	length := d.codes.Length(usercode.WindowOf(request.Created))
+	for range codeTries {
+		request.UserCode = d.codes.Make(alphabet, length)
+		if err := d.store.AddDeviceRequest(ctx, *request); !errors.Is(err, authority.ErrTaken) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: no free user code after %d tries", authority.ErrTooMany, codeTries)
+}
+
+// Get returns a request in whatever state, or ErrUnknown.
+func (d *Devices) Get(ctx context.Context, id string) (authority.DeviceRequest, error) {
+	return d.store.DeviceRequest(ctx, id)
+}
+
+// Approve is the person's yes. Of several decisions one wins: the others get ErrUsed, with the request as it stands.
+// ErrExpired comes a few seconds before the device code ends, so that a terminal can still fetch what was approved here.
+// approval.Scope may be narrower than what was asked for; nil stands for all of it. Where the request names a binding, an
+// approval that did not come through it is ErrUnknown.
+func (d *Devices) Approve(ctx context.Context, id string, approval authority.Approval) (authority.DeviceRequest, error) {
+	event := d.sessions.recorder.Prepare
+	return d.decide(ctx, id, func(r *authority.DeviceRequest, now time.Time) (authority.Event, error) {
+		if r.Binding != "" && r.Binding != approval.Binding {
+			return authority.Event{}, authority.ErrUnknown
+		}
+		if r.Approval = approval; approval.Scope == nil {
+			r.Approval.Scope = r.Scope
+		}
+		r.Approval.Scope = within(r.Approval.Scope, r.Scope)
+		if approval.At.IsZero() {
+			r.Approval.At = now
+		}
+		r.State = authority.DeviceApproved
+		return event(authority.Event{
+			Kind: authority.EventApproved, PersonID: approval.PersonID, ClientID: r.ClientID, Address: approval.Address,
+			Machine: r.Origin.Machine, Detail: "device",
+		}), nil
+	})
+}
+
+// Deny is the person's no; errors as of Approve.
+func (d *Devices) Deny(ctx context.Context, id, personID, address string) (authority.DeviceRequest, error) {
+	return d.decide(ctx, id, func(r *authority.DeviceRequest, _ time.Time) (authority.Event, error) {
+		r.State = authority.DeviceDenied
+		return d.denied(r, personID, address), nil
+	})
+}
+
+// Refuse ends a request of the binding because its provider did not vouch for the person; errors as of Approve. The
+// terminal's access_denied then has status 403, which a person's Deny has not.
+func (d *Devices) Refuse(ctx context.Context, id, binding, address string) (authority.DeviceRequest, error) {
+	return d.decide(ctx, id, func(r *authority.DeviceRequest, _ time.Time) (authority.Event, error) {
+		if binding == "" || r.Binding != binding {
+			return authority.Event{}, authority.ErrUnknown
+		}
+		r.State = authority.DeviceRefused
+		event := d.denied(r, "", address)
+		event.Detail = "refused by the identity provider"
+		return event, nil
+	})
+}
+
+func (d *Devices) denied(r *authority.DeviceRequest, personID, address string) authority.Event {
+	return d.sessions.recorder.Prepare(authority.Event{
+		Kind: authority.EventDenied, PersonID: personID, ClientID: r.ClientID, Address: address, Machine: r.Origin.Machine, Detail: "device",
+	})
+}
+
+// decide turns a pending request into a decided one.
+func (d *Devices) decide(
+	ctx context.Context, id string, verdict func(*authority.DeviceRequest, time.Time) (authority.Event, error),
+) (authority.DeviceRequest, error) {
+	var found authority.DeviceRequest
+	request, err := d.store.ChangeDeviceRequest(ctx, id, func(r *authority.DeviceRequest) (authority.After, error) {
+		now := d.now()
+		switch found = *r; {
+		case r.State != authority.DevicePending:
+			return authority.After{}, authority.ErrUsed
+		case !decidable(r, now):
+			return authority.After{}, authority.ErrExpired
+		}
+		event, err := verdict(r, now)
+		r.Decided = now
+		return authority.After{Events: []authority.Event{event}}, err
+	})
+	if err != nil {
+		return found, err
+	}
+	d.announce(request)
+	return request, nil
+}
+
+// decidable reports whether a decision would still reach the terminal.
+func decidable(r *authority.DeviceRequest, now time.Time) bool {
+	return now.Before(r.Expires.Add(-deviceMargin))
+}
+
+// announce tells this replica at once what was committed; the others hear of it from the store.
+func (d *Devices) announce(request authority.DeviceRequest) {
+	d.decided.Learn(authority.Decision{ID: request.ID, State: request.State, Decided: request.Decided, Expires: request.Expires})
+	d.waiters.Wake(request.ID)
+}
+
+// Disown is "this was not me": it takes back an approval that was not redeemed, and ends the session that came of one that
+// was. A request that is pending is denied. Only who approved it can take it back; it is ErrUnknown to everybody else.
+func (d *Devices) Disown(ctx context.Context, id, personID, address string) error {
+	request, err := d.store.ChangeDeviceRequest(ctx, id, func(r *authority.DeviceRequest) (authority.After, error) {
+		switch {
+		case r.State == authority.DeviceDenied || r.State == authority.DeviceRefused:
+			return authority.After{}, authority.ErrNoChange
+		case r.State != authority.DevicePending && r.Approval.PersonID != personID:
+			return authority.After{}, authority.ErrUnknown
+		case r.State == authority.DeviceRedeemed:
+			return authority.After{}, authority.ErrNoChange
+		}
+		r.State, r.Decided = authority.DeviceDenied, d.now()
+		return authority.After{Events: []authority.Event{d.denied(r, personID, address)}}, nil
+	})
+	if err != nil {
+		return err
+	}
+	if request.State == authority.DeviceRedeemed {
+		return d.sessions.End(ctx, request.FamilyID, personID, "disowned", address)
+	}
+	d.announce(request)
+	return nil
+}
+
+// Poll answers a terminal's question (RFC 8628 section 3.5). No error means: approved, go on with Redeem. Else it is an
+// *oauth.Error: authorization_pending, slow_down, access_denied, expired_token or, for a code that is not of this
+// authority or not of this client, invalid_grant. A pending poll does no database work.
+//
+// wait is how long the caller is content to wait for a decision (RFC 7240); waited reports whether it was honoured, which
+// Preference-Applied tells the terminal: it may then poll again at once. Where ctx ends first, its error comes back and
+// nothing must be redeemed, because nobody is there to receive it.
+func (d *Devices) Poll(
+	ctx context.Context, client authority.Client, code secret.String, wait time.Duration, address string,
+) (id string, waited bool, err error) {
+	opened, err := d.open(code, client)
+	if err != nil {
+		return "", false, err
+	}
+	if decided, err := d.verdict(opened.id); decided {
+		return opened.id, false, err
+	}
+	if interval, ok := d.pace.Poll(opened.id); !ok {
+		slow := oauth.Errorf(oauth.SlowDown, "poll no more often than every %d seconds", int(interval.Seconds()))
+		return opened.id, false, slow
+	}
+	if wait <= 0 {
+		return opened.id, false, pending()
+	}
+	waited, err = d.wait(ctx, opened, min(wait, maxWait), address)
+	return opened.id, waited, err
+}
+
+// wait waits for a decision, at most until the code expires.
+func (d *Devices) wait(ctx context.Context, code deviceCode, most time.Duration, address string) (waited bool, err error) {
+	_, waited = d.waiters.Wait(ctx, code.id, address, min(most, code.expires.Sub(d.now())))
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if decided, err := d.verdict(code.id); decided {
+		return waited, err
+	}
+	if !d.now().Before(code.expires) {
+		return waited, expired()
+	}
+	if waited {
+		d.pace.Waited(code.id)
+	}
+	return waited, pending()
+}
+
+// open opens the device code of a client.
+func (d *Devices) open(code secret.String, client authority.Client) (deviceCode, error) {
+	opened, ok := openDeviceCode(d.master, code)
+	switch {
+	case !ok || opened.client != client.ID: // the same words: a code of another client is as good as none (SEC-069)
+		return deviceCode{}, refused("the device code is not one of this application")
+	case client.Disabled || !client.Allows(oauth.GrantDeviceCode):
+		return deviceCode{}, oauth.Errorf(oauth.UnauthorizedClient, "this application may not use the device login")
+	case !d.now().Before(opened.expires):
+		return deviceCode{}, expired()
+	}
+	return opened, nil
+}
+
+// verdict says what was decided: with no error, that there is something to redeem.
+func (d *Devices) verdict(id string) (decided bool, err error) {
+	switch state, ok := d.decided.State(id); {
+	case !ok:
+		return false, nil
+	case state == authority.DeviceDenied:
+		return true, denied()
+	case state == authority.DeviceRefused:
+		return true, refusedElsewhere()
+	}
+	return true, nil
+}
+
+func pending() error {
+	return &oauth.Error{Code: oauth.AuthorizationPending, Description: "nobody has approved this login yet"}
+}
+
+func denied() error { return oauth.Errorf(oauth.AccessDenied, "this login was denied") }
+
+// refusedElsewhere is a denial by the identity provider.
+func refusedElsewhere() error {
+	refused := oauth.Errorf(oauth.AccessDenied, "the identity provider did not let this login through")
+	refused.Status = 403
+	return refused
+}
+
+func expired() error {
+	return oauth.Errorf(oauth.ExpiredToken, "the code has expired; begin the login again")
+}
+
+func refused(why string) error { return &oauth.Error{Code: oauth.InvalidGrant, Description: why} }
+
+// within returns the values of scope that are also in limit.
+func within(scope, limit oauth.Scope) oauth.Scope {
+	return slices.DeleteFunc(slices.Clone(scope), func(value string) bool { return !limit.Has(value) })
+}

@@ -1,0 +1,31 @@
+package poll
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/doorward/doorward/authority"
+)
+
+// nothingPending is a store in which no address has a pending request.
+type nothingPending struct{ authority.DeviceRequests }
+
+func (nothingPending) PendingDeviceRequests(context.Context, string, time.Time) (int, error) {
+	return 0, nil
+}
+
+func TestPendingTableIsBounded(t *testing.T) {
+	t.Parallel()
+	clock := newTestClock()
+	p := NewPendings(nothingPending{}, 0)
+	for i := range 2 * maxHosts {
+		if err := p.Enter(t.Context(), fmt.Sprint(i), clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hosts := len(p.hosts); hosts > maxHosts {
+		t.Errorf("%d hosts are remembered", hosts)
+	}
+}
