@@ -188,7 +188,7 @@ func TestThousandWaiting_SEC074(t *testing.T) {
 		}()
 	}
 	eventually(t, "a thousand to wait", func() error {
-		if waiting := goroutinesIn("(*waiters).wait"); waiting < n {
+		if waiting := goroutinesIn("(*Waiters).Wait"); waiting < n {
 			return fmt.Errorf("%d wait", waiting)
 		}
 		return nil

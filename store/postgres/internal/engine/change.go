@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -132,6 +133,11 @@ func (t *Tx) ask(text string, args []any, read func(pgx.BatchResults) error) err
 // commit sends what is queued. Where no transaction is open, all of it is one by itself: the statements of one batch are kept
 // together or not at all.
 func (t *Tx) commit() failure {
+	// By the clock: a context that ends tells its children a moment later, and this one is a child.
+	if deadline, ok := t.ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		t.rollback()
+		return failure{err: Unavailable(context.DeadlineExceeded)}
+	}
 	all := t.queue
 	if t.begun {
 		all = append(all, statement{text: "COMMIT"})
