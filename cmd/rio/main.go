@@ -16,7 +16,6 @@ import (
 	"github.com/doorward/doorward/authcmd/ask"
 	"github.com/doorward/doorward/authcmd/page"
 	"github.com/doorward/doorward/cred"
-	"github.com/doorward/doorward/cred/flat"
 	"github.com/doorward/doorward/flow"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/oauth/client"
@@ -87,8 +86,8 @@ func (c *cli) open() error {
 	c.api, c.client = api{contract.Server{Base: base}}, &client.Client{Issuer: base, ID: "rio-cli", Machine: machine}
 	c.Identify, c.Revoke = c.api.identify, c.api.revoke
 	// The names are those of the clients in the field, whose file this may be; the last one of the first line is ours.
-	shape := flat.Codec{
-		Key: cred.Key{Issuer: base, Client: c.client.ID}, Account: "email_id", Token: "auth_token", Given: "auth_token_given",
+	shape := cred.Flat{
+		Key: cred.Key{Issuer: base, Client: c.client.ID}, Account: "email_id", Access: "auth_token", Refresh: "auth_token", Given: "auth_token_given",
 		Extra: []string{"organization_id", "organization_name", "organization_short_id", "project_id", "project_name"},
 	}
 	c.Session = &session.Session{
