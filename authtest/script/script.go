@@ -27,9 +27,11 @@
 package script
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,29 +99,22 @@ func (inline) Verbose() bool                             { return testing.Verbos
 
 // setUp makes an environment in which nothing of the real one is touched.
 func (s *Stage) setUp(env *testscript.Env) error {
-	home := filepath.Join(env.WorkDir, "home")
-	for name, value := range map[string]string{
-		"HOME": home, "BROWSER": "none", "NO_COLOR": "1",
-		"GORACE": "atexit_sleep_ms=0", // under -race every process would end with a second of sleep
-	} {
-		env.Setenv(name, value)
-	}
-	for name, value := range s.Env {
+	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+	vars := map[string]string{"BROWSER": "none", "NO_COLOR": "1"}
+	vars["GORACE"] = "atexit_sleep_ms=0" // under -race every process would end with a second of sleep
+	maps.Copy(vars, s.Env)
+	for name, value := range vars {
 		if value != "" {
 			env.Setenv(name, os.Expand(value, env.Getenv))
 		}
 	}
-	return os.MkdirAll(home, 0o700)
+	return os.MkdirAll(env.Getenv("HOME"), 0o700)
 }
 
 // environ is the script's environment as it is now, which testscript tells nobody as a whole.
 func (s *Stage) environ(ts *testscript.TestScript) []string {
-	names := []string{"HOME", "PATH", "BROWSER", "NO_COLOR", "GORACE", "GOCOVERDIR"}
-	for name := range s.Env {
-		names = append(names, name)
-	}
 	var env []string
-	for _, name := range names {
+	for _, name := range slices.AppendSeq([]string{"HOME", "PATH", "BROWSER", "NO_COLOR", "GORACE", "GOCOVERDIR"}, maps.Keys(s.Env)) {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}
@@ -127,8 +122,8 @@ func (s *Stage) environ(ts *testscript.TestScript) []string {
 	return env
 }
 
-// Same is a screen with what differs from run to run replaced.
-func (s *Stage) Same(screen string) string {
+// same is a screen with what differs from run to run replaced.
+func (s *Stage) same(screen string) string {
 	screen = strings.ReplaceAll(screen, s.Authority.Issuer, "SERVER")
 	for _, d := range append([]Difference{{`/authorize\?\S+`, "/authorize?QUERY"}}, s.Differs...) {
 		screen = regexp.MustCompile(d.Pattern).ReplaceAllString(screen, d.Instead)

@@ -70,10 +70,8 @@ func (v *Visit) act(ctx context.Context) error {
 		return act(ctx, v)
 	}
 	switch {
-	case v.What == "approve":
-		return v.decide(ctx, v.ApproveDevice, v.Authorize)
-	case v.What == "deny":
-		return v.decide(ctx, v.DenyDevice, v.Refuse)
+	case v.What == "approve", v.What == "deny":
+		return v.decide(ctx)
 	case v.What == "interrupt":
 		return v.Process.Signal(os.Interrupt)
 	case v.What == "nobody":
@@ -87,9 +85,11 @@ func (v *Visit) act(ctx context.Context) error {
 }
 
 // decide decides on the page of a code, or on that of a login in this machine's browser.
-func (v *Visit) decide(
-	ctx context.Context, device func(context.Context, string) (*visitor.Page, error), leave func(context.Context, string) (string, error),
-) error {
+func (v *Visit) decide(ctx context.Context) error {
+	device, leave := v.ApproveDevice, v.Authorize
+	if v.What == "deny" {
+		device, leave = v.DenyDevice, v.Refuse
+	}
 	if !strings.Contains(v.Link, "/authorize?") {
 		return v.Saw(device(ctx, v.Link))
 	}

@@ -1,12 +1,10 @@
 package script
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,12 +15,12 @@ import (
 
 // Wire stands before an authority, whose address it is for the program. It notes what passes, and may change it.
 type Wire struct {
-	// URL is its address; the authority is made with it as its Issuer.
+	// URL is its address, and the Issuer of the authority.
 	URL string
 	// Ask, where it is set, is shown each request before it goes on: it may change it, and may let it wait.
 	Ask func(r *http.Request)
-	// Answer, where it is set, says what is answered in the place of a body.
-	Answer func(path string, body []byte) []byte
+	// Answer, where it is set, may change an answer before it goes back, as httputil.ReverseProxy's ModifyResponse.
+	Answer func(r *http.Response) error
 
 	site   *httptest.Server
 	onward httputil.ReverseProxy
@@ -41,8 +39,10 @@ func NewWire() *Wire {
 	return w
 }
 
-// Lead begins to pass on what is asked. Where the authority has stopped, nobody answers. It ends with the test.
-func (w *Wire) Lead(t testing.TB, to *authtest.Authority) {
+// Lead starts an authority behind the wire, and passes on what is asked. Where it has stopped, nobody answers.
+func (w *Wire) Lead(t testing.TB, options authtest.Options) *authtest.Authority {
+	options.Issuer = w.URL
+	to := authtest.With(t, options)
 	w.onward = httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", to.Address()
@@ -50,11 +50,12 @@ func (w *Wire) Lead(t testing.TB, to *authtest.Authority) {
 				w.Ask(r.Out)
 			}
 		},
-		ModifyResponse: w.change,
+		ModifyResponse: w.Answer,
 		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	w.site.Start()
 	t.Cleanup(w.site.Close)
+	return to
 }
 
 // ServeHTTP takes a request.
@@ -75,23 +76,6 @@ func (w *Wire) ServeHTTP(to http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.onward.ServeHTTP(to, r)
-}
-
-// change is where an answer comes by.
-func (w *Wire) change(r *http.Response) error {
-	if w.Answer == nil {
-		return nil
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	_ = r.Body.Close()
-	body = w.Answer(r.Request.URL.Path, body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	r.ContentLength = int64(len(body))
-	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	return nil
 }
 
 // Hold lets what is asked of a token endpoint, at a path that ends in /token, wait from now on: nobody polls past it.

@@ -21,11 +21,9 @@ func TestMain(m *testing.M) {
 // authority is what `doorward serve --dev` is, as far as this program sees it.
 func authority(t *testing.T) (*authtest.Authority, *script.Wire) {
 	wire := script.NewWire()
-	auth := authtest.With(t, authtest.Options{
-		People: []authtest.Person{{Username: "somebody"}}, More: *seed.Dev(""), Contracts: contracts.All(), Issuer: wire.URL,
-	})
-	wire.Lead(t, auth)
-	return auth, wire
+	return wire.Lead(t, authtest.Options{
+		People: []authtest.Person{{Username: "somebody"}}, More: *seed.Dev(""), Contracts: contracts.All(),
+	}), wire
 }
 
 func TestScreens(t *testing.T) {

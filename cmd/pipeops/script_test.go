@@ -21,10 +21,9 @@ func TestScreens(t *testing.T) {
 	t.Parallel()
 	script.Run(t, func(t *testing.T) *script.Stage {
 		wire := script.NewWire()
-		auth := authtest.With(t, authtest.Options{
-			People: []authtest.Person{{Username: "somebody"}}, More: *seed.Dev(""), Contracts: contracts.All(), Issuer: wire.URL,
+		auth := wire.Lead(t, authtest.Options{
+			People: []authtest.Person{{Username: "somebody"}}, More: *seed.Dev(""), Contracts: contracts.All(),
 		})
-		wire.Lead(t, auth)
 		john := authtest.Person{Username: seed.John, Password: seed.JohnPassword}
 		return &script.Stage{
 			Authority: auth, Wire: wire, Person: john,

@@ -1,16 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authtest"
@@ -40,31 +45,32 @@ func start(t *testing.T) *house {
 	more := seed.Dev("")
 	seed.Federate(more, h.upstream.Issuer)
 	more.Bindings[1].ACR = []string{"urn:example:never"} // what the provider cannot say
-	h.auth = authtest.With(t, authtest.Options{
-		People: somebody, More: *more, Issuer: h.wire.URL, Contracts: append(contracts.All(), script.Look(&h.rooms)),
-	})
 	h.wire.Ask = func(r *http.Request) {
 		if h.short.Load() {
 			r.Header.Del("Prefer")
 		}
 	}
 	h.wire.Answer = h.answer
-	h.wire.Lead(t, h.auth)
+	h.auth = h.wire.Lead(t, authtest.Options{People: somebody, More: *more, Contracts: append(contracts.All(), script.Look(&h.rooms))})
 	return h
 }
 
 // answer changes numbers in the answer to device-code.
-func (h *house) answer(path string, body []byte) []byte {
-	if path != "/v1/auth/device-code" {
-		return body
+func (h *house) answer(r *http.Response) error {
+	if r.Request.URL.Path != "/v1/auth/device-code" {
+		return nil
 	}
-	return regexp.MustCompile(`"(expires_in|interval)":\d+`).ReplaceAllFunc(body, func(member []byte) []byte {
+	body, err := io.ReadAll(r.Body)
+	body = regexp.MustCompile(`"(expires_in|interval)":\d+`).ReplaceAllFunc(body, func(member []byte) []byte {
 		name := strings.Trim(strings.Split(string(member), ":")[0], `"`)
 		if value, there := h.edit.Load(name); there {
 			return fmt.Appendf(nil, `"%s":%s`, name, value)
 		}
 		return member
 	})
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return err
 }
 
 // arrive is the page at an address of the authority for an operator who has been sent to the provider and does there what leave
@@ -133,3 +139,17 @@ func (h *house) expire(context.Context, *script.Visit) error {
 	h.auth.Advance(11 * time.Minute)
 	return nil
 }
+
+// advance moves the clocks of both: `server advance DURATION`.
+func (h *house) advance(ts *testscript.TestScript, _ bool, args []string) {
+	by, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	h.auth.Advance(by)
+	h.upstream.Advance(by)
+}
+
+// polls is `server polls short`: nobody is made to wait.
+func (h *house) polls(*testscript.TestScript, bool, []string) { h.short.Store(true) }
+
+// says changes a number in the answers to device-code from now on: `server says NAME VALUE`.
+func (h *house) says(_ *testscript.TestScript, _ bool, args []string) { h.edit.Store(args[0], args[1]) }

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -41,20 +40,6 @@ func TestScreens(t *testing.T) {
 		}
 	})
 }
-
-// advance moves the clocks of both: `server advance DURATION`.
-func (h *house) advance(ts *testscript.TestScript, _ bool, args []string) {
-	by, err := time.ParseDuration(args[0])
-	ts.Check(err)
-	h.auth.Advance(by)
-	h.upstream.Advance(by)
-}
-
-// polls is `server polls short`: nobody is made to wait.
-func (h *house) polls(*testscript.TestScript, bool, []string) { h.short.Store(true) }
-
-// says changes a number in the answers to device-code from now on: `server says NAME VALUE`.
-func (h *house) says(_ *testscript.TestScript, _ bool, args []string) { h.edit.Store(args[0], args[1]) }
 
 // requests says what was asked of the contract since it last was: `requests LINE…`.
 func (h *house) requests(ts *testscript.TestScript, _ bool, args []string) {

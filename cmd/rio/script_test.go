@@ -54,11 +54,10 @@ func start(t *testing.T) *house {
 		Heading:  "[stderr]\n",
 	}
 	h.Env = map[string]string{"XDG_CONFIG_HOME": "$WORK/config", "RIO_SERVER": h.Wire.URL, "RIO_CONFIG": ""}
-	h.Authority = authtest.With(t, authtest.Options{
+	h.Authority = h.Wire.Lead(t, authtest.Options{
 		People: []authtest.Person{{Username: "grace", ID: "usr_grace", Name: "Grace"}, {Username: "linus"}}, More: *seed.Dev(""),
-		Issuer: h.Wire.URL, Contracts: append(contracts.All(), script.Look(&h.rooms)),
+		Contracts: append(contracts.All(), script.Look(&h.rooms)),
 	})
-	h.Wire.Lead(t, h.Authority)
 	err := h.rooms.Factors.AddFactor(t.Context(), identity.Factor{
 		ID: "f1", PersonID: "usr_grace", Kind: identity.FactorTOTP, LastStep: 1, Created: time.Now(),
 	})
