@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/cmd/doorward/admin/desk"
 	"github.com/doorward/doorward/cmd/doorward/place"
 	"github.com/doorward/doorward/cmd/doorward/settings"
@@ -108,6 +109,12 @@ func (o *Commands) at(ctx context.Context, do func(*desk.Desk) error) error {
 	}
 	log := slog.New(slog.DiscardHandler)
 	store, master, err := where.Open(ctx, nil, log)
+	if errors.Is(err, authority.ErrUnavailable) {
+		return &authcmd.Failure{
+			Exit: authcmd.ExitTryAgain, Code: "busy", Message: "The store, " + where.String() + ", cannot be reached at this moment. Nothing was changed.",
+			Hint: "See that the database runs and lets this machine in, and try again.",
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -128,7 +135,10 @@ func refused(err error) error {
 	if no.Code != desk.Partly {
 		failure.Message += " Nothing was changed."
 	}
-	if no.Code == "busy" {
+	switch no.Code {
+	case "unknown":
+		failure.Hint = "The 'list' commands show what there is."
+	case "busy":
 		failure.Exit, failure.Hint = authcmd.ExitTryAgain, "Try again in a moment."
 	}
 	return failure
