@@ -1,6 +1,7 @@
 package authcmd
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -33,6 +34,18 @@ func (p *Program) Print(text string, object any) error {
 		text = terminal.CleanText(text)
 	}
 	return p.Terminal.Result(text)
+}
+
+// PrintAs is Print in a form of its own, where errors stay in the program's.
+func (p *Program) PrintAs(form Output, text string, object any) error {
+	as := *p
+	as.Output = form
+	return as.Print(text, object)
+}
+
+// No prints a result that is a no. The exit code says it too (ExitFailed), and nobody says more.
+func (p *Program) No(text string) error {
+	return errors.Join(p.Terminal.Result(text), &Failure{Exit: ExitFailed})
 }
 
 // printFailure writes an error on standard error, as an object where the output is one.

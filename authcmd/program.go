@@ -165,6 +165,12 @@ func (p *Program) Server(variable, usual string) (string, error) {
 	return address, nil
 }
 
+// Machine is the name of this machine, by which people know its login on the server's pages; one without a name has none there.
+func Machine() string {
+	name, _ := os.Hostname()
+	return name
+}
+
 // Once is for cred.File.Warn: a file says each time it is read what the person wants to hear once.
 func (p *Program) Once() func(text string) {
 	var said string
@@ -176,7 +182,6 @@ func (p *Program) Once() func(text string) {
 	}
 }
 
-// now is the clock of everything that is said about time.
 // now is the clock of everything that is said about time.
 func (p *Program) now() time.Time {
 	if p.Now == nil {

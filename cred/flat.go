@@ -12,10 +12,15 @@ import (
 type Flat struct {
 	Key Key // of the one login
 
-	Access, Refresh, APIKey, Account string
+	Access, Refresh, APIKey, Account string // Refresh is Access where one token is both: it renews itself while it lives
 	Expires, Renewed, SessionEnds    string // RFC 3339, in UTC
 	Extra                            []string
+
+	// Given marks, with true, a login with a token that was brought along (KindStatic). "": one without a Refresh is that.
+	Given string
 }
+
+var _ Codec = Flat{}
 
 // Decode reads the file; one that knows neither a secret nor whose login it was is a file without a login.
 func (f Flat) Decode(data []byte) (map[Key]Credential, error) {
@@ -37,6 +42,7 @@ func (f Flat) Decode(data []byte) (map[Key]Credential, error) {
 			login.Extra[name] = value
 		}
 	}
+	_, given := file[f.Given]
 	switch {
 	case read.err != nil:
 		return nil, ShapeError(read.err)
@@ -44,7 +50,7 @@ func (f Flat) Decode(data []byte) (map[Key]Credential, error) {
 		return nil, nil
 	case !login.APIKey.IsZero():
 		login.Kind = KindAPIKey
-	case login.Refresh.IsZero():
+	case f.Given != "" && given, f.Given == "" && login.Refresh.IsZero():
 		login.Kind = KindStatic
 	}
 	return map[Key]Credential{f.Key: login}, nil
@@ -57,9 +63,8 @@ func (f Flat) Encode(old []byte, creds map[Key]Credential) ([]byte, error) {
 		return nil, err
 	}
 	login := creds[f.Key]
-	texts := map[string]string{
-		f.Access: login.Access.Reveal(), f.Refresh: login.Refresh.Reveal(), f.APIKey: login.APIKey.Reveal(), f.Account: login.Account,
-	}
+	texts := map[string]string{f.Refresh: login.Refresh.Reveal(), f.APIKey: login.APIKey.Reveal(), f.Account: login.Account}
+	texts[f.Access] = login.Access.Reveal() // last: it may have the name of Refresh
 	for _, name := range f.Extra {
 		texts[name] = login.Extra[name]
 	}
@@ -71,6 +76,12 @@ func (f Flat) Encode(old []byte, creds map[Key]Credential) ([]byte, error) {
 	delete(times, "")
 	for name, at := range times {
 		file.PutTime(name, at)
+	}
+	if f.Given != "" {
+		file.Drop(f.Given)
+		if login.Kind == KindStatic {
+			_ = file.Put(f.Given, true) // which JSON can say
+		}
 	}
 	return file.Text()
 }

@@ -53,6 +53,16 @@ func (p Pages) Command(name string, run func(ctx context.Context) error, texts .
 	return cmd
 }
 
+// Group makes the command of a page that holds other commands; open, where there is one, runs before each of them.
+func (p Pages) Group(name string, open func() error, commands ...*cobra.Command) *cobra.Command {
+	cmd := p.Command(name, nil)
+	if open != nil {
+		cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return open() }
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
 // add adds the flags that the page has a line for.
 func (t Texts) add(cmd *cobra.Command, options string) {
 	added := 0

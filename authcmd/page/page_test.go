@@ -71,3 +71,23 @@ func TestFailures(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestGroupOpensBeforeItsCommands(t *testing.T) {
+	t.Parallel()
+	pages := page.Pages{Files: fstest.MapFS{"help/auth.txt": {Data: []byte("auth\nIn and out")}, "help/login.txt": {Data: []byte("login\nLog in")}}}
+	said, opens := "", error(nil)
+	login := pages.Command("login", func(context.Context) error { said += "ran "; return nil })
+	group := pages.Group("auth", func() error { said += "opened "; return opens }, login)
+	group.SetArgs([]string{"login"})
+	if err := group.ExecuteContext(t.Context()); err != nil || said != "opened ran " || group.Short != "In and out" {
+		t.Errorf("%v: %q", err, said)
+	}
+	opens = errors.New("no file")
+	group.SilenceErrors, group.SilenceUsage = true, true
+	if err := group.ExecuteContext(t.Context()); !errors.Is(err, opens) || said != "opened ran opened " {
+		t.Errorf("%v: %q", err, said)
+	}
+	if outer := pages.Group("auth", nil, group); outer.PersistentPreRunE != nil || len(outer.Commands()) != 1 {
+		t.Error("a group of groups opens something")
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorward/doorward/authcmd"
+	"github.com/doorward/doorward/cmd/doorward/office"
 	"github.com/doorward/doorward/terminal"
 )
 
@@ -25,7 +26,7 @@ func run(ctx context.Context, term *terminal.Terminal, args []string) int {
 		root.AddCommand(
 			(&serve{program: login.program}).command(),
 			(&demo{program: login.program}).command(),
-			(&office{program: login.program}).command(),
+			(&office.Commands{Program: login.program, Issuer: defaultIssuer}).Command(),
 			versionCommand(login.program),
 		)
 	}

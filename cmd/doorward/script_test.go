@@ -145,6 +145,8 @@ var differs = []struct {
 	{regexp.MustCompile(`\b0[0-9a-z]{25}\b`), "SESSION-ID"},
 	{regexp.MustCompile(`\b[a-z2-7]{4}(-[a-z2-7]{4}){3}\b`), "PASSWORD"},
 	{regexp.MustCompile(`usr_[0-9a-z]{16}`), "usr_SOMEBODY"},
+	{regexp.MustCompile(`\b(org|project)-[a-z2-7]{16}\b`), "$1-RANDOM"},
+	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b`), "UUID"},
 	{regexp.MustCompile(`\bon ` + regexp.QuoteMeta(host()) + `\b`), "on MACHINE"},
 	{regexp.MustCompile(`doorward-(dev|demo)-\d+`), "doorward-$1-TEMPORARY"},
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/doorward/doorward/authcmd"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
+	"github.com/doorward/doorward/cmd/doorward/office"
 	"github.com/doorward/doorward/cmd/doorward/place"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 	"github.com/doorward/doorward/cmd/doorward/settings"
@@ -109,12 +110,12 @@ func (s *serve) serve(ctx context.Context, config server.Config, where place.Pla
 	if err != nil {
 		return err
 	}
-	desk, err := openDesk(ctx, running.Issuer(), config, where)
+	desk, err := office.Open(ctx, running.Issuer(), config, where)
 	if err != nil {
 		// Without it everything else works; administration then waits for the server's end.
 		s.program.Terminal.Warn("Warning: 'doorward admin' cannot reach this server: %s", err)
 	}
-	defer desk.close()
+	defer func() { _ = desk.Close() }() // the server has ended; the next one replaces what is left
 	beside.wait()
 	if err := s.announce(running, where); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -64,17 +63,20 @@ func (c *cli) obtain() (flow.Flow, error) {
 	}
 	speaker := c.at(cred.Credential{Extra: extra}).Client
 	scope := oauth.Scope{oauth.ScopeOpenID, oauth.ScopeProfile}
+	var way flow.Flow
 	switch {
-	case c.ask.key != "":
-		return settled{flow.APIKey{Client: speaker, Key: given, Scope: scope}, extra}, err
+	case c.ask.key != "": // which is not kept: the file has no place for it, and its session lasts
+		way = flow.APIKey{Client: speaker, Key: given, Scope: scope}
 	case c.ask.username != "":
-		return settled{flow.Password{Client: speaker, Username: c.ask.username, Password: given, Scope: scope}, extra}, err
+		way = flow.Password{Client: speaker, Username: c.ask.username, Password: given, Scope: scope}
 	case c.ask.token != "":
-		return settled{flow.Static{Token: given}, extra}, err
+		way = flow.Static{Token: given}
+	default:
+		way = flow.Browser{
+			Client: speaker, Scope: scope, Name: "Octopipe", Port: c.ask.port, Fallback: !c.ask.fixed, Timeout: time.Duration(c.ask.timeout) * time.Second,
+		}
 	}
-	return settled{flow.Browser{
-		Client: speaker, Scope: scope, Name: "Octopipe", Port: c.ask.port, Fallback: !c.ask.fixed, Timeout: time.Duration(c.ask.timeout) * time.Second,
-	}, extra}, nil
+	return authcmd.Remember{Flow: way, Extra: extra}, err
 }
 
 // target judges the server's address, and says what is kept of it beside the login.
@@ -88,17 +90,4 @@ func (c *cli) target() (map[string]string, error) {
 	c.Terminal.Warn("Warning: the connection to %s is not encrypted. Everybody on the way can read this login.", c.address())
 	extra[insecure] = "yes"
 	return extra, nil
-}
-
-// settled is a login of which the server is remembered. An API key is not: the file has no place for it, and its session lasts.
-type settled struct {
-	flow.Flow
-	extra map[string]string
-}
-
-// Login logs in.
-func (s settled) Login(ctx context.Context, ui flow.UI) (cred.Credential, error) {
-	made, err := s.Flow.Login(ctx, ui)
-	made.Extra = s.extra
-	return made, err
 }

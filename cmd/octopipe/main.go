@@ -55,14 +55,12 @@ type cli struct {
 
 func (c *cli) root() *cobra.Command {
 	pages := page.Pages{Files: help}
-	root, auth := pages.Command("octopipe", nil), pages.Command("auth", nil)
 	login, logout, status := pages.Command("login", c.login), pages.Command("logout", c.logout), pages.Command("status", c.status)
 	c.ask.flags(login.Flags())
 	login.PreRun = func(cmd *cobra.Command, _ []string) { c.ask.fixed = cmd.Flags().Changed("port") }
-	auth.PersistentPreRunE = func(*cobra.Command, []string) error { return c.open() }
+	auth := pages.Group("auth", c.open, login, logout, status)
 	auth.PersistentFlags().BoolVar(&c.debug, "debug", false, "Show every request; secrets show as ***")
-	auth.AddCommand(login, logout, status)
-	root.AddCommand(auth)
+	root := pages.Group("octopipe", nil, auth)
 	root.Version = version
 	c.AddPlain(root.PersistentFlags())
 	return root
@@ -85,8 +83,7 @@ func (c *cli) open() error {
 
 // at speaks to the server of a login.
 func (c *cli) at(login cred.Credential) flow.OAuth {
-	machine, _ := os.Hostname() // a machine without a name has none on the page
-	speaker := &client.Client{Issuer: serverOf(login), ID: clientID, Machine: machine, AllowHTTP: login.Extra[insecure] != ""}
+	speaker := &client.Client{Issuer: serverOf(login), ID: clientID, Machine: authcmd.Machine(), AllowHTTP: login.Extra[insecure] != ""}
 	if c.debug {
 		speaker.HTTP = &http.Client{Transport: client.Trace{To: c.Terminal.Errors()}}
 	}
@@ -135,7 +132,7 @@ func (c *cli) status(ctx context.Context) error {
 	case err == nil:
 		return c.Print(said+" as "+who.Account+"\n", nil)
 	case errors.Is(err, session.ErrLoginRequired):
-		return errors.Join(c.Terminal.Result("Not logged in\n"), &authcmd.Failure{Exit: authcmd.ExitFailed})
+		return c.No("Not logged in\n")
 	case who.Kind == cred.KindStatic && errors.Is(err, oauth.InvalidToken):
 		return c.Print(said+" with an unverified token: the server does not know it\n", nil)
 	case who.Kind == cred.KindStatic && silent:

@@ -55,14 +55,11 @@ type cli struct {
 
 func (c *cli) root() *cobra.Command {
 	pages := page.Pages{Files: help}
-	root, user := pages.Command("pilotcli", nil), pages.Command("user", nil)
 	login, logout, token := pages.Command("login", c.login), pages.Command("logout", c.logout), pages.Command("token", c.Token)
 	login.Flags().StringVar(&c.key, "api-key", "", "Specify API Key for login.")
 	logout.Flags().BoolVarP(&c.yes, "yes", "y", false, "Input Y/yes to confirm you want to logout, otherwise input N/no to remain logged in.")
 	token.Hidden = true
-	user.PersistentPreRunE = func(*cobra.Command, []string) error { return c.open() }
-	user.AddCommand(login, logout, token)
-	root.AddCommand(user)
+	root := pages.Group("pilotcli", nil, pages.Group("user", c.open, login, logout, token))
 	root.Version = version
 	c.AddPlain(root.PersistentFlags())
 	page.Click(root)
@@ -97,21 +94,8 @@ func (c *cli) login(ctx context.Context) error {
 		c.Terminal.Say("Trying to log in using %q method.", "api-key")
 		way = exchange{c, key}
 	}
-	_, err := c.Login(ctx, settled{way, c.base})
+	_, err := c.Login(ctx, authcmd.Remember{Flow: way, Extra: map[string]string{serverKey: c.base}})
 	return err
-}
-
-// settled is a login of which the server is remembered.
-type settled struct {
-	flow.Flow
-	base string
-}
-
-// Login logs in.
-func (s settled) Login(ctx context.Context, ui flow.UI) (cred.Credential, error) {
-	made, err := s.Flow.Login(ctx, ui)
-	made.Extra = map[string]string{serverKey: s.base}
-	return made, err
 }
 
 // logout refuses to ask whoever is not logged in, or not any more. A server that cannot be asked is no reason against it.
@@ -125,9 +109,8 @@ func (c *cli) logout(ctx context.Context) error {
 
 // at speaks to the realm of a server.
 func (c *cli) at(base string) *client.Client {
-	machine, _ := os.Hostname() // a machine without a name has none on the page
 	protocol := base + "/realms/pilot/protocol/openid-connect"
-	return &client.Client{ID: clientID, Machine: machine, Metadata: oauth.Metadata{
+	return &client.Client{ID: clientID, Machine: authcmd.Machine(), Metadata: oauth.Metadata{
 		Issuer: base, DeviceAuthorizationEndpoint: protocol + "/auth/device", TokenEndpoint: protocol + "/token",
 		RevocationEndpoint: protocol + "/revoke",
 	}}

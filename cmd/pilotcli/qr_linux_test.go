@@ -12,7 +12,7 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/doorward/doorward/authtest"
-	"github.com/doorward/doorward/cmd/doorward/contracts"
+	"github.com/doorward/doorward/authtest/script"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 	"github.com/doorward/doorward/terminal"
 )
@@ -21,14 +21,12 @@ import (
 // a camera reads such a code is proven in room terminal.
 func TestQR_PIL01(t *testing.T) {
 	t.Parallel()
-	auth := authtest.With(t, authtest.Options{
-		People: []authtest.Person{{Username: "somebody"}}, More: *seed.Dev(""), Contracts: contracts.All(),
-	})
+	auth, _ := authority(t)
 	for name, size := range map[string]*pty.Winsize{"80x24": {Rows: 24, Cols: 80}, "too narrow": {Rows: 24, Cols: 30}, "too low": {Rows: 10, Cols: 80}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			screen := show(t, auth, size)
-			link := address.FindString(screen)
+			link := script.FirstLink(screen)
 			code, err := terminal.NewQR(link)
 			if err != nil {
 				t.Fatal(err)
@@ -64,7 +62,7 @@ func show(t *testing.T, auth *authtest.Authority, size *pty.Winsize) string {
 	for {
 		n, err := tty.Read(part) // fails with EIO when the program has ended
 		screen.Write(part[:n])
-		if link := address.FindString(screen.String()); !visited && strings.Contains(screen.String(), link+"\r\n") && link != "" {
+		if link := script.FirstLink(screen.String()); !visited && strings.Contains(screen.String(), link+"\r\n") && link != "" {
 			visited = true
 			v := auth.VisitorOf(authtest.Person{Username: seed.John, Password: seed.JohnPassword})
 			if _, err := v.ApproveDevice(ctx, link); err != nil {

@@ -60,7 +60,6 @@ type cli struct {
 }
 
 func (c *cli) root() *cobra.Command {
-	root, auth := pages.Command("pipeops", nil), pages.Command("auth", nil)
 	login, logout := pages.Command("login", c.login), pages.Command("logout", c.logout)
 	status, me := pages.Command("status", c.status), pages.Command("me", c.me)
 	login.Flags().BoolVar(&c.browser, "browser", true, "Open browser automatically")
@@ -68,9 +67,7 @@ func (c *cli) root() *cobra.Command {
 	logout.Flags().BoolVar(&c.force, "force", false, "Skip confirmation prompt")
 	status.Flags().BoolVar(&c.json, "json", false, "Print the status as JSON")
 	me.Flags().BoolVar(&c.json, "json", false, "Print the account as JSON")
-	auth.PersistentPreRunE = func(*cobra.Command, []string) error { return c.open() }
-	auth.AddCommand(login, logout, status, me)
-	root.AddCommand(auth)
+	root := pages.Group("pipeops", nil, pages.Group("auth", c.open, login, logout, status, me))
 	root.Version = version
 	root.SetVersionTemplate("pipeops {{.Version}}\n")
 	c.AddPlain(root.PersistentFlags())
@@ -87,8 +84,7 @@ func (c *cli) open() error {
 	if err != nil {
 		return err
 	}
-	machine, _ := os.Hostname() // a machine without a name has none on the page
-	c.client = &client.Client{Issuer: api, ID: clientID, Machine: machine}
+	c.client = &client.Client{Issuer: api, ID: clientID, Machine: authcmd.Machine()}
 	c.oauth = flow.OAuth{Client: c.client}
 	key := cred.Key{Issuer: api, Client: clientID}
 	c.store = &cred.Override{
@@ -137,16 +133,13 @@ func (c *cli) logout(ctx context.Context) error {
 
 func (c *cli) status(ctx context.Context) error {
 	known, err := c.Session.Status(ctx, c.oauth.Identify)
-	who, quiet := known.Credential, &authcmd.Failure{Exit: authcmd.ExitFailed}
+	who := known.Credential
 	no := errors.Is(err, session.ErrExpired) || errors.Is(err, session.ErrLoginRequired) || errors.Is(err, oauth.InvalidToken)
 	switch {
 	case c.json && (err == nil || no):
-		if printed := c.printStatus(who, err == nil); printed != nil || err == nil {
-			return printed
-		}
-		return quiet // the object has said it
+		return c.printStatus(who, err == nil)
 	case errors.Is(err, session.ErrLoginRequired):
-		return errors.Join(c.Terminal.Result("✗ Not authenticated\nRun 'pipeops auth login' to authenticate\n"), quiet)
+		return c.No("✗ Not authenticated\nRun 'pipeops auth login' to authenticate\n")
 	case err != nil:
 		return err
 	}

@@ -37,16 +37,10 @@ func (c *cli) words() authcmd.Words {
 		LoggedOut:       "✓ Successfully logged out",
 		NothingToLogout: "Nobody is logged in, nothing to do",
 		Messages:        failures,
-		Failure: func(f authcmd.Failure) string {
-			if f.Message == "" { // it was said
-				return ""
-			}
-			return strings.TrimSpace("Error: " + f.Message + "\n" + f.Hint)
-		},
 	}
 }
 
-// printStatus prints `status --json`; what is not known is null.
+// printStatus prints `status --json`; what is not known is null. A login that is not good is a failure.
 func (c *cli) printStatus(who cred.Credential, good bool) error {
 	answer := struct {
 		Authenticated bool       `json:"authenticated"`
@@ -60,7 +54,10 @@ func (c *cli) printStatus(who cred.Credential, good bool) error {
 	if end := ends(who).UTC().Truncate(time.Second); !end.IsZero() {
 		answer.ExpiresAt = &end
 	}
-	return c.printJSON(answer)
+	if err := c.PrintAs(authcmd.JSON, "", answer); err != nil || good {
+		return err
+	}
+	return c.No("") // the object has said it
 }
 
 // ends is when a new login will be needed.
@@ -75,7 +72,7 @@ func ends(who cred.Credential) time.Time {
 func (c *cli) printAccount(who cred.Credential) error {
 	organization, role := who.Extra["organization"], who.Extra["role"]
 	if c.json {
-		return c.printJSON(struct {
+		return c.PrintAs(authcmd.JSON, "", struct {
 			ID           string `json:"id"`
 			Email        string `json:"email"`
 			Name         string `json:"name"`
@@ -90,11 +87,4 @@ func (c *cli) printAccount(who cred.Credential) error {
 	return c.Print(terminal.Columns([][]string{
 		{"Email:", who.Account}, {"Name:", who.Name}, {"Organization:", organization}, {"Role:", role}, {"Account ID:", who.Subject},
 	}, 1), nil)
-}
-
-// printJSON prints an object although errors stay sentences.
-func (c *cli) printJSON(object any) error {
-	defer func() { c.Output = authcmd.Text }()
-	c.Output = authcmd.JSON
-	return c.Print("", object)
 }

@@ -54,9 +54,9 @@ type cli struct {
 // root makes the commands. Their words stand on their pages; the flags that all of them take stand here.
 func (c *cli) root() *cobra.Command {
 	pages := page.Pages{Files: help}
-	root, whoami := pages.Command("plexctl", nil), pages.Command("whoami", c.whoami)
 	login := pages.Command("login", c.login, page.Texts{"domain-id": &c.domain, "idp-binding-id": &c.binding, "profile-name": &c.name})
 	login.DisableFlagsInUseLine = true
+	root := pages.Group("plexctl", c.open, login, pages.Command("whoami", c.whoami))
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.server, "server", "", "`URL` of the plexsphere API; else PLEXSPHERE_URL, else the profile's")
 	flags.StringVar(&c.profile, "profile", "", "Profile to use; else the default one of the config file")
@@ -65,8 +65,6 @@ func (c *cli) root() *cobra.Command {
 	flags.Bool("yes", false, "Confirm without asking")
 	flags.Bool("reveal-secrets", false, "Show secrets where a command would mask them")
 	c.AddPlain(flags)
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return c.open() }
-	root.AddCommand(login, whoami)
 	root.Version = version
 	root.SetVersionTemplate("plexctl {{.Version}}\n")
 	return root
@@ -134,7 +132,7 @@ func (c *cli) login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.print(`Logged in. Saved profile "`+c.name+"\".\n", summary{c.name, server.Base, made.TokenType, login.ExpiresIn(), true})
+	return c.PrintAs(c.output, `Logged in. Saved profile "`+c.name+"\".\n", summary{c.name, server.Base, made.TokenType, login.ExpiresIn(), true})
 }
 
 // whoami asks the server whatever this machine's clock says of the token: a wrong clock locks nobody out.
@@ -159,7 +157,7 @@ func (c *cli) whoami(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.print(text, answer)
+	return c.PrintAs(c.output, text, answer)
 }
 
 // token is that of the file, else of the variable, else of the profile.
@@ -179,11 +177,4 @@ func (c *cli) token(ctx context.Context) (secret.String, error) {
 		err = session.ErrLoginRequired
 	}
 	return chosen.Access, err
-}
-
-// print prints a result in the form that was asked for.
-func (c *cli) print(text string, object any) error {
-	defer func() { c.Output = authcmd.Text }()
-	c.Output = c.output
-	return c.Print(text, object)
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doorward/doorward/authtest"
 	"github.com/doorward/doorward/cmd/doorward/seed"
 	"github.com/doorward/doorward/visitor"
 )
@@ -35,18 +34,7 @@ func (h *house) begin(t *testing.T, domain string) (b begun) {
 // signedIn is the page at an address of the authority, after a sign-in at the provider.
 func (h *house) signedIn(ctx context.Context, t *testing.T, address string) *visitor.Page {
 	t.Helper()
-	john := authtest.Person{Username: seed.John, Password: seed.JohnPassword}
-	here, there := h.auth.VisitorOf(john), h.upstream.VisitorOf(john)
-	page, err := here.Open(ctx, address)
-	if err == nil && !page.Away {
-		t.Fatalf("nobody was sent to the provider, but to %s", page.URL)
-	}
-	if err == nil {
-		var back string
-		if back, err = there.Authorize(ctx, page.URL.String()); err == nil {
-			page, err = here.Open(ctx, back)
-		}
-	}
+	page, err := h.arrive(ctx, address, (*visitor.Visitor).Authorize)
 	if err != nil {
 		t.Fatal(err)
 	}

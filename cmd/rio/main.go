@@ -16,7 +16,6 @@ import (
 	"github.com/doorward/doorward/authcmd/ask"
 	"github.com/doorward/doorward/authcmd/page"
 	"github.com/doorward/doorward/cred"
-	"github.com/doorward/doorward/cred/flat"
 	"github.com/doorward/doorward/flow"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/oauth/client"
@@ -54,7 +53,6 @@ type cli struct {
 // root is the tree of commands; their words stand in help.
 func (c *cli) root() *cobra.Command {
 	pages := page.Pages{Files: help}
-	root, auth := pages.Command("rio", nil), pages.Command("auth", nil)
 	login := pages.Command("login", c.login, page.Texts{
 		"email": &c.email, "password": &c.given, "organization": &c.organization, "project": &c.project,
 	})
@@ -63,10 +61,9 @@ func (c *cli) root() *cobra.Command {
 	c.ask.AddFlags(login.Flags(), "Make login interactive", "Make login non-interactive")
 	c.ask.AddFlags(refresh.Flags(), "Make login interactive", "Make login non-interactive")
 	login.Flags().StringVar(&c.authToken, "auth-token", "", "Login with auth token only")
-	auth.PersistentPreRunE = func(*cobra.Command, []string) error { return c.open() }
 	logout := func(ctx context.Context) error { return c.Logout(ctx, true) }
-	auth.AddCommand(login, pages.Command("logout", logout), refresh, pages.Command("status", c.status), token)
-	root.AddCommand(auth)
+	auth := pages.Group("auth", c.open, login, pages.Command("logout", logout), refresh, pages.Command("status", c.status), token)
+	root := pages.Group("rio", nil, auth)
 	root.Version = version
 	c.AddPlain(root.PersistentFlags())
 	page.Click(root)
@@ -83,12 +80,11 @@ func (c *cli) open() error {
 	if err != nil {
 		return err
 	}
-	machine, _ := os.Hostname() // a machine without a name has none on the page
-	c.api, c.client = api{contract.Server{Base: base}}, &client.Client{Issuer: base, ID: "rio-cli", Machine: machine}
+	c.api, c.client = api{contract.Server{Base: base}}, &client.Client{Issuer: base, ID: "rio-cli", Machine: authcmd.Machine()}
 	c.Identify, c.Revoke = c.api.identify, c.api.revoke
 	// The names are those of the clients in the field, whose file this may be; the last one of the first line is ours.
-	shape := flat.Codec{
-		Key: cred.Key{Issuer: base, Client: c.client.ID}, Account: "email_id", Token: "auth_token", Given: "auth_token_given",
+	shape := cred.Flat{
+		Key: cred.Key{Issuer: base, Client: c.client.ID}, Account: "email_id", Access: "auth_token", Refresh: "auth_token", Given: "auth_token_given",
 		Extra: []string{"organization_id", "organization_name", "organization_short_id", "project_id", "project_name"},
 	}
 	c.Session = &session.Session{
@@ -127,7 +123,7 @@ func over(err error) bool {
 func (c *cli) status(ctx context.Context) error {
 	err := c.Status(ctx)
 	if over(err) || errors.Is(err, session.ErrLoginRequired) {
-		return errors.Join(c.Terminal.Result("You are logged out\n"), &authcmd.Failure{Exit: authcmd.ExitFailed})
+		return c.No("You are logged out\n")
 	}
 	return err
 }

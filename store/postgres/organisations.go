@@ -42,10 +42,15 @@ func (s *Store) SetMember(ctx context.Context, organisationID, personID string, 
 
 // Memberships implements identity.Organisations, each with its organisation, in one statement.
 func (s *Store) Memberships(ctx context.Context, personID string) ([]identity.Membership, error) {
+	return s.memberships(ctx, "m.person_id = $1 ORDER BY m.joined, o.id", personID)
+}
+
+// memberships reads those that rest tells.
+func (s *Store) memberships(ctx context.Context, rest, id string) ([]identity.Membership, error) {
 	var memberships []identity.Membership
 	err := s.engine.Each(ctx, `SELECT m.person_id, m.role, m.joined, o.id, o.name, o.short, o.creator, o.created
 		FROM memberships m JOIN organisations o ON o.id = m.organisation_id
-		WHERE m.person_id = $1 ORDER BY m.joined, o.id`, []any{personID}, func(scan func(...any) error) error {
+		WHERE `+rest, []any{id}, func(scan func(...any) error) error {
 		var m identity.Membership
 		own := []any{&m.PersonID, (*string)(&m.Role), moment{&m.Joined}}
 		if err := scan(append(own, s.nouns.organisations.fields(&m.Organisation)...)...); err != nil {

@@ -15,6 +15,8 @@ type More interface {
 	identity.Domains
 	identity.Links
 	identity.Factors
+	identity.OrganisationRegister
+	identity.DomainRegister
 
 	authority.APIKeys
 }
@@ -33,6 +35,7 @@ func RunMore(t *testing.T, open func(t *testing.T) More) {
 	clauses = append(clauses, keyClauses...)
 	clauses = append(clauses, federatedClauses...)
 	clauses = append(clauses, factorClauses...)
+	clauses = append(clauses, registerClauses...)
 	clauses = append(clauses, clause{"fields/those that came later are kept and changed", fieldsKept})
 	for _, clause := range clauses {
 		t.Run(clause.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/cmd/doorward/admin/desk"
 	"github.com/doorward/doorward/identity"
 )
 
@@ -26,9 +27,33 @@ func (o *Office) Handler() http.Handler {
 		"DELETE /clients/{id}":  o.removeClient,
 		"GET /sessions":         o.sessions,
 		"DELETE /sessions/{id}": o.endSession,
+		"DELETE /sessions":      o.endSessions,
 		"GET /events":           o.events,
-		"POST /keys/rotate":     o.rotateKeys,
 		"POST /backup":          o.backup,
+
+		"POST /organisations":   o.addOrganisation,
+		"GET /organisations":    o.organisations,
+		"DELETE /organisations": o.removeOrganisation,
+		"PUT /members":          o.setMember,
+		"GET /members":          o.members,
+		"DELETE /members":       o.removeMember,
+		"POST /projects":        o.addProject,
+		"GET /projects":         o.projects,
+		"DELETE /projects":      o.removeProject,
+
+		"POST /domains":    o.addDomain,
+		"GET /domains":     o.domains,
+		"DELETE /domains":  o.removeDomain,
+		"POST /bindings":   o.addBinding,
+		"GET /bindings":    o.bindings,
+		"DELETE /bindings": o.removeBinding,
+
+		"POST /apikeys":            o.addAPIKey,
+		"GET /apikeys":             o.apiKeys,
+		"DELETE /apikeys":          o.revokeAPIKey,
+		"GET /keys":                o.keys,
+		"POST /keys/rotate":        o.rotateKeys,
+		"POST /keys/master/rotate": o.rotateMaster,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -57,52 +82,49 @@ func readBody(r *http.Request, into any) error {
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		return &Refusal{http.StatusBadRequest, "invalid", "The request cannot be read; is the server of another version?"}
+		return no(http.StatusBadRequest, "invalid", "The request cannot be read; is the server of another version?")
 	}
 	return nil
 }
 
 // refuse is the one map from errors to refusals.
-func refuse(err error) *Refusal {
-	var refusal *Refusal
+func refuse(err error) *desk.Refusal {
+	var refusal *desk.Refusal
 	var field *identity.FieldError
 	switch {
 	case errors.As(err, &refusal):
 		return refusal
 	case errors.As(err, &field):
-		return &Refusal{http.StatusUnprocessableEntity, "invalid", field.Reason}
+		return no(http.StatusUnprocessableEntity, "invalid", field.Reason)
 	case errors.Is(err, identity.ErrUnknown), errors.Is(err, authority.ErrUnknown):
-		return &Refusal{http.StatusNotFound, "unknown", "There is no such person, client or session."}
+		return no(http.StatusNotFound, "unknown", "It is not there, or not there any more.")
 	case errors.Is(err, identity.ErrTaken):
-		return &Refusal{http.StatusConflict, "taken", "The user name or the e-mail address is taken."}
+		return no(http.StatusConflict, "taken", "The user name or the e-mail address is taken.")
 	case errors.Is(err, authority.ErrTaken):
-		return &Refusal{http.StatusConflict, "taken", "The client id is taken."}
+		return no(http.StatusConflict, "taken", "The client id is taken.")
 	case errors.Is(err, authority.ErrUnavailable), errors.Is(err, identity.ErrBusy):
-		return &Refusal{http.StatusServiceUnavailable, "busy", "The store cannot be reached at this moment."}
+		return no(http.StatusServiceUnavailable, "busy", "The store cannot be reached at this moment.")
 	}
-	return &Refusal{http.StatusInternalServerError, "failed", err.Error()}
+	return no(http.StatusInternalServerError, "failed", err.Error())
 }
 
 // filter reads an EventFilter as the client wrote it.
 func (o *Office) filter(r *http.Request) (authority.EventFilter, error) {
 	q := r.URL.Query()
-	filter := authority.EventFilter{Kind: authority.EventKind(q.Get("kind"))}
-	if name := q.Get("user"); name != "" {
-		person, err := o.People.PersonByName(r.Context(), identity.Canonical(name))
-		if err != nil {
-			return filter, err
-		}
-		filter.PersonID = person.ID
+	filter := authority.EventFilter{Kind: authority.EventKind(q.Get("kind")), ClientID: q.Get("client")}
+	person, err := o.optional(r.Context(), q.Get("user"))
+	if err != nil {
+		return filter, err
 	}
-	var err error
+	filter.PersonID = person.ID
 	if limit := q.Get("limit"); limit != "" {
 		if filter.Limit, err = strconv.Atoi(limit); err != nil || filter.Limit < 0 {
-			return filter, &Refusal{http.StatusBadRequest, "invalid", "The limit must be a number."}
+			return filter, no(http.StatusBadRequest, "invalid", "The limit must be a number.")
 		}
 	}
 	if since := q.Get("since"); since != "" {
 		if filter.Since, err = time.Parse(time.RFC3339Nano, since); err != nil {
-			return filter, &Refusal{http.StatusBadRequest, "invalid", "The moment must be written as in RFC 3339."}
+			return filter, no(http.StatusBadRequest, "invalid", "The moment must be written as in RFC 3339.")
 		}
 	}
 	return filter, nil

@@ -46,7 +46,10 @@ func Listen(socket string, office *Office) (*Open, error) {
 	return open, nil
 }
 
-// Close closes the office and removes the socket.
+// Close closes the office and removes the socket; of nil, there is nothing to close.
 func (o *Open) Close() error {
+	if o == nil {
+		return nil
+	}
 	return errors.Join(o.server.Close(), os.Remove(o.socket))
 }

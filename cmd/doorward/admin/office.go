@@ -1,3 +1,5 @@
+// Package admin is what `doorward admin` does: it answers the requests that come to package desk, by the services of the
+// authority. Where no server runs, it does so in the process of the command.
 package admin
 
 import (
@@ -9,6 +11,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authority/law"
+	"github.com/doorward/doorward/cmd/doorward/admin/desk"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
@@ -20,12 +23,24 @@ const actor = "admin"
 // pageSize is how many people are read at once.
 const pageSize = 500
 
-// Office does what administration asks for. All fields but Now are needed.
+// Office does what administration asks for. All fields are needed but those of which it is said what their absence means.
 type Office struct {
-	Authority *law.Authority
-	People    identity.People
-	SignIns   identity.SignIns
-	Hasher    *identity.Hasher
+	Authority      *law.Authority
+	People         identity.People
+	SignIns        identity.SignIns
+	Hasher         *identity.Hasher
+	Organisations  identity.Organisations
+	Projects       identity.Projects
+	Domains        identity.Domains
+	Register       identity.OrganisationRegister
+	DomainRegister identity.DomainRegister
+	SigningKeys    authority.SigningKeys
+	// Seal seals our secrets at providers, under the purpose and for the binding whose id is ad.
+	Seal func(purpose string, plaintext, ad []byte) []byte
+	// AllowPrivate lets providers be on this machine or in private networks, as the server does for development.
+	AllowPrivate bool
+	// MasterFile is where the master key is; "": it is not this machine's alone.
+	MasterFile string
 	// Backup writes a copy of the store to a file that is not there; nil: this store has none to make.
 	Backup func(ctx context.Context, path string) error
 	Now    func() time.Time // nil: time.Now
@@ -33,7 +48,7 @@ type Office struct {
 
 // addUser hashes the password here, behind the socket, so that the rules for new ones are asked in one place.
 func (o *Office) addUser(r *http.Request) (any, error) {
-	var ask newUser
+	var ask desk.NewUser
 	if err := readBody(r, &ask); err != nil {
 		return nil, err
 	}
@@ -56,33 +71,24 @@ func (o *Office) addUser(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.record(ctx, authority.EventPersonAdded, person.ID)
+	o.note(ctx, authority.Event{Kind: authority.EventPersonAdded, PersonID: person.ID})
 	return user(person), nil
 }
 
 // users reads all people, page by page: the command line has no use for a part of them.
 func (o *Office) users(r *http.Request) (any, error) {
-	users := []User{}
-	for after := ""; ; {
-		people, err := o.People.ListPeople(r.Context(), after, pageSize)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range people {
-			users = append(users, user(p))
-		}
-		if len(people) < pageSize {
-			return users, nil
-		}
-		after = identity.Canonical(people[len(people)-1].Username)
-	}
+	users := []desk.User{}
+	return users, o.everybody(r.Context(), func(p identity.Person) error {
+		users = append(users, user(p))
+		return nil
+	})
 }
 
 // removeUser first ends what the person holds, so that a removal that fails half-way leaves somebody who is logged out, and
 // never tokens of nobody.
 func (o *Office) removeUser(r *http.Request) (any, error) {
 	ctx := r.Context()
-	person, err := o.People.PersonByName(ctx, identity.Canonical(r.PathValue("name")))
+	person, err := o.person(ctx, r.PathValue("name"))
 	if err != nil {
 		return nil, err
 	}
@@ -90,18 +96,18 @@ func (o *Office) removeUser(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if err := o.SignIns.RemoveSignIns(ctx, person.ID); err != nil {
-		return nil, err
+		return nil, partly(err, "The sessions were ended, and the person is still there. Do it again.")
 	}
 	if err := o.People.RemovePerson(ctx, person.ID); err != nil {
-		return nil, err
+		return nil, partly(err, "The person is logged out everywhere, and still there. Do it again.")
 	}
-	o.record(ctx, authority.EventPersonRemoved, person.ID)
+	o.note(ctx, authority.Event{Kind: authority.EventPersonRemoved, PersonID: person.ID})
 	return user(person), nil
 }
 
 // addClient registers a program with the lives that doorward's own client has.
 func (o *Office) addClient(r *http.Request) (any, error) {
-	var ask newClient
+	var ask desk.NewClient
 	if err := readBody(r, &ask); err != nil {
 		return nil, err
 	}
@@ -130,7 +136,7 @@ func (o *Office) clients(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	clients := []Client{}
+	clients := []desk.Client{}
 	for _, c := range list {
 		clients = append(clients, shownClient(c))
 	}
@@ -141,35 +147,9 @@ func (o *Office) clients(r *http.Request) (any, error) {
 func (o *Office) removeClient(r *http.Request) (any, error) {
 	client, err := o.Authority.Registry.Client(r.Context(), r.PathValue("id"))
 	if err != nil {
-		return nil, err
+		return nil, missing(err, "client", r.PathValue("id"))
 	}
 	return shownClient(client), o.Authority.Registry.Remove(r.Context(), client.ID, actor)
-}
-
-// sessions lists what a person's machines hold.
-func (o *Office) sessions(r *http.Request) (any, error) {
-	person, err := o.People.PersonByName(r.Context(), identity.Canonical(r.FormValue("user")))
-	if err != nil {
-		return nil, err
-	}
-	families, err := o.Authority.Sessions.Of(r.Context(), person.ID)
-	if err != nil {
-		return nil, err
-	}
-	sessions := []Session{}
-	for _, f := range families {
-		sessions = append(sessions, shownSession(f))
-	}
-	return sessions, nil
-}
-
-// endSession takes effect within a second on every replica, the one that runs here included.
-func (o *Office) endSession(r *http.Request) (any, error) {
-	family, err := o.Authority.Sessions.Get(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return nil, err
-	}
-	return shownSession(family), o.Authority.Sessions.End(r.Context(), family.ID, actor, "revoked", "")
 }
 
 // events reads the audit.
@@ -182,9 +162,9 @@ func (o *Office) events(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	events := []Event{}
+	events := []desk.Event{}
 	for _, e := range list {
-		events = append(events, Event{
+		events = append(events, desk.Event{
 			ID: e.ID, At: e.At.UTC(), Kind: string(e.Kind), PersonID: e.PersonID, Actor: e.Actor, ClientID: e.ClientID,
 			Session: e.FamilyID, Address: e.Address, Machine: e.Machine, Detail: e.Detail,
 		})
@@ -192,68 +172,50 @@ func (o *Office) events(r *http.Request) (any, error) {
 	return events, nil
 }
 
-// rotateKeys makes keys that sign from now on; replicas find them when they look next.
-func (o *Office) rotateKeys(r *http.Request) (any, error) {
-	if err := o.Authority.Keyring.Rotate(r.Context()); err != nil {
-		return nil, err
-	}
-	o.record(r.Context(), authority.EventKeyRotated, "")
-	return struct{}{}, nil
-}
-
 // backup writes a copy of the store where the caller said.
 func (o *Office) backup(r *http.Request) (any, error) {
-	var ask newBackup
+	var ask desk.NewBackup
 	if err := readBody(r, &ask); err != nil {
 		return nil, err
 	}
 	if o.Backup == nil || !filepath.IsAbs(ask.Path) {
-		return nil, &Refusal{http.StatusUnprocessableEntity, "invalid", "This store is copied with its own database's tools."}
+		return nil, no(http.StatusUnprocessableEntity, "invalid", "This store is copied with its own database's tools.")
 	}
 	if err := o.Backup(r.Context(), ask.Path); err != nil {
-		return nil, &Refusal{http.StatusUnprocessableEntity, "failed", err.Error()}
+		return nil, no(http.StatusUnprocessableEntity, "failed", err.Error())
 	}
 	return struct{}{}, nil
 }
 
-// record writes what was done into the audit.
-func (o *Office) record(ctx context.Context, kind authority.EventKind, personID string) {
-	o.Authority.Recorder.Record(ctx, authority.Event{Kind: kind, PersonID: personID, Actor: actor})
+// note writes what was done into the audit.
+func (o *Office) note(ctx context.Context, event authority.Event) {
+	event.Actor = actor
+	o.Authority.Recorder.Record(ctx, event)
 }
 
-// now is the office's clock.
+// now is the office's clock, as exactly as a store keeps time: what is answered is what will be listed.
 func (o *Office) now() time.Time {
 	if o.Now == nil {
-		return time.Now()
+		return time.Now().Truncate(time.Microsecond)
 	}
-	return o.Now()
+	return o.Now().Truncate(time.Microsecond)
 }
 
 // user is a person without the hash of the password.
-func user(p identity.Person) User {
-	return User{p.ID, p.Username, p.Email, p.Name, p.Administrator, p.Disabled, p.Created.UTC()}
+func user(p identity.Person) desk.User {
+	return desk.User{
+		ID: p.ID, Username: p.Username, Email: p.Email, Name: p.Name, Administrator: p.Administrator, Disabled: p.Disabled,
+		Created: p.Created.UTC(),
+	}
 }
 
 // shownClient is a client without the hash of its secret.
-func shownClient(c authority.Client) Client {
-	shown := Client{
+func shownClient(c authority.Client) desk.Client {
+	shown := desk.Client{
 		ID: c.ID, Name: c.Name, Public: c.Public(), Redirects: c.Redirects, Scope: c.Scope, Disabled: c.Disabled, Created: c.Created.UTC(),
 	}
 	for _, grant := range c.Grants {
 		shown.Grants = append(shown.Grants, string(grant))
-	}
-	return shown
-}
-
-// shownSession is a family without its salt and hashes.
-func shownSession(f authority.Family) Session {
-	shown := Session{
-		ID: f.ID, ClientID: f.ClientID, Machine: f.Origin.Machine, Address: f.LastAddress, How: f.How,
-		Created: f.Created.UTC(), LastUsed: f.LastUsed.UTC(),
-	}
-	if !f.Ends.IsZero() {
-		ends := f.Ends.UTC()
-		shown.Ends = &ends
 	}
 	return shown
 }
@@ -263,5 +225,5 @@ func invalid(err error) error {
 	if errors.Is(err, authority.ErrTaken) || errors.Is(err, authority.ErrUnavailable) {
 		return err
 	}
-	return &Refusal{Status: http.StatusUnprocessableEntity, Code: "invalid", Message: err.Error()}
+	return &desk.Refusal{Status: http.StatusUnprocessableEntity, Code: "invalid", Message: err.Error()}
 }

@@ -1,4 +1,4 @@
-package main
+package office
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorward/doorward/authcmd"
-	"github.com/doorward/doorward/cmd/doorward/admin"
+	"github.com/doorward/doorward/cmd/doorward/admin/desk"
 	"github.com/doorward/doorward/oauth"
 )
 
@@ -21,34 +21,28 @@ func grants() map[string]oauth.GrantType {
 }
 
 // clients is `doorward admin client`.
-func (o *office) clients() *cobra.Command {
-	cmd := &cobra.Command{Use: "client", Short: "Programs that may log people in"}
-	clients := list(o, "list", "List the clients", "No client is registered.",
+func (o *Commands) clients() *cobra.Command {
+	clients := table[desk.Client]{
+		"No client is registered.",
 		[]string{"CLIENT", "NAME", "KIND", "GRANTS", "SCOPE"},
-		func(ctx context.Context, desk *admin.Desk, _ []string) ([]admin.Client, error) {
-			return desk.Clients(ctx)
-		},
-		func(c admin.Client) []string {
+		func(c desk.Client) []string {
 			return []string{c.ID, c.Name, kind(c), strings.Join(short(c.Grants), ","), strings.Join(c.Scope, " ")}
-		})
-	clients.Args = arguments(0, "")
-	cmd.AddCommand(o.addClient(), clients, &cobra.Command{
-		Use: "remove CLIENT", Short: "Remove a client, and end all that it holds", Args: arguments(1, "one client's id"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.at(cmd.Context(), func(desk *admin.Desk) error {
-				client, err := desk.RemoveClient(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				return o.done(client, "The client %s was removed; what it held was ended.", client.ID)
-			})
 		},
+	}
+	return group("client", "Programs that may log people in", o.addClient(), &cobra.Command{
+		Use: "list", Short: "List the clients", Args: arguments(0, 0, ""),
+		RunE: list(o, clients, func(ctx context.Context, d *desk.Desk, _ []string) ([]desk.Client, error) { return d.Clients(ctx) }),
+	}, &cobra.Command{
+		Use: "remove CLIENT", Short: "Remove a client, and end all that it holds", Args: arguments(1, 1, "one client's id"),
+		RunE: act(o, func(ctx context.Context, d *desk.Desk, args []string) (desk.Client, error) {
+			return d.RemoveClient(ctx, args[0])
+		},
+			func(c desk.Client) string { return "The client " + c.ID + " was removed; what it held was ended." }),
 	})
-	return cmd
 }
 
 // kind says in a word what a client is.
-func kind(c admin.Client) string {
+func kind(c desk.Client) string {
 	switch {
 	case c.Disabled:
 		return "disabled"
@@ -72,12 +66,12 @@ func short(types []string) []string {
 }
 
 // addClient is `doorward admin client add`. Its defaults are those of a command-line program.
-func (o *office) addClient() *cobra.Command {
-	var client admin.Client
+func (o *Commands) addClient() *cobra.Command {
+	var client desk.Client
 	var words []string
 	var confidential bool
 	cmd := &cobra.Command{
-		Use: "add CLIENT", Short: "Register a client", Args: arguments(1, "one client's id"),
+		Use: "add CLIENT", Short: "Register a client", Args: arguments(1, 1, "one client's id"),
 		Long: "Register a program that may log people in. A public client (a command-line program) has no secret; the secret of a\n" +
 			"confidential one is printed once, as the only line on standard output.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -86,8 +80,8 @@ func (o *office) addClient() *cobra.Command {
 			if client.Grants, err = long(words); err != nil {
 				return err
 			}
-			return o.at(cmd.Context(), func(desk *admin.Desk) error {
-				made, err := desk.AddClient(cmd.Context(), client)
+			return o.at(cmd.Context(), func(d *desk.Desk) error {
+				made, err := d.AddClient(cmd.Context(), client)
 				if err != nil {
 					return err
 				}
@@ -118,10 +112,9 @@ func long(words []string) ([]string, error) {
 }
 
 // added prints the secret where there is one: for scripts, alone on standard output.
-func (o *office) added(made admin.Client) error {
-	if err := o.done(made, "The client %s was registered.", made.ID); err != nil || made.Secret == "" || o.program.Output.Structured() {
+func (o *Commands) added(made desk.Client) error {
+	if err := o.done(made, "The client %s was registered.", made.ID); err != nil || made.Secret == "" {
 		return err
 	}
-	o.program.Terminal.Say("Its secret follows. It is shown this once and kept as a hash only:")
-	return o.program.Terminal.Result(made.Secret + "\n")
+	return o.once("Its secret follows. It is shown this once and kept as a hash only:", made.Secret)
 }

@@ -1,6 +1,6 @@
-// Package admin is what `doorward admin` does, and how it reaches the running server: a few requests in JSON over a socket
-// that only the server's own user can open. Where no server runs, the same requests are answered in the process.
-package admin
+// Package desk is where requests of `doorward admin` are handed in: a few of them in JSON, over a socket that only the server's own
+// user can open, or in the process. It is the words that both sides share; package admin answers.
+package desk
 
 import (
 	"time"
@@ -31,18 +31,6 @@ type Client struct {
 	Secret string `json:"client_secret,omitempty"`
 }
 
-// Session is what one machine of a person holds.
-type Session struct {
-	ID       string     `json:"id"`
-	ClientID string     `json:"client_id"`
-	Machine  string     `json:"machine,omitempty"`
-	Address  string     `json:"address,omitempty"`
-	How      string     `json:"how"`
-	Created  time.Time  `json:"created_at"`
-	LastUsed time.Time  `json:"last_used_at"`
-	Ends     *time.Time `json:"ends_at,omitempty"`
-}
-
 // Event is one line of the audit.
 type Event struct {
 	ID       string    `json:"id"`
@@ -59,24 +47,28 @@ type Event struct {
 
 // EventFilter chooses events; empty fields choose all.
 type EventFilter struct {
-	User  string // a user name or e-mail address
-	Kind  string
-	Since time.Time
-	Limit int // 0: 100
+	User   string // a user name, e-mail address or id
+	Client string // a client's id
+	Kind   string
+	Since  time.Time
+	Limit  int // 0: 100
 }
 
-// Refusal says why a request was not done. Nothing was changed.
+// Partly is the code of a refusal after something was done, which its message says.
+const Partly = "partly_done"
+
+// Refusal says why a request was not done. Nothing was changed, but where the code is Partly.
 type Refusal struct {
 	Status  int    `json:"-"`       // of HTTP
-	Code    string `json:"code"`    // unknown, taken, invalid, busy, failed
+	Code    string `json:"code"`    // unknown, ambiguous, taken, ended, invalid, busy, failed, Partly
 	Message string `json:"message"` // a sentence for people
 }
 
 // Error says the sentence.
 func (r *Refusal) Error() string { return r.Message }
 
-// newUser asks for a person to be made.
-type newUser struct {
+// NewUser asks for a person to be made.
+type NewUser struct {
 	Username      string `json:"username"`
 	Email         string `json:"email"`
 	Name          string `json:"name"`
@@ -84,8 +76,8 @@ type newUser struct {
 	Password      string `json:"password"` // in the clear: the socket is this user's own, and the hash is made behind it
 }
 
-// newClient asks for a client to be registered.
-type newClient struct {
+// NewClient asks for a client to be registered.
+type NewClient struct {
 	ID           string   `json:"client_id"`
 	Name         string   `json:"name"`
 	Redirects    []string `json:"redirect_uris"`
@@ -94,7 +86,7 @@ type newClient struct {
 	Confidential bool     `json:"confidential"`
 }
 
-// newBackup is a copy that is to be made.
-type newBackup struct {
+// NewBackup is a copy that is to be made.
+type NewBackup struct {
 	Path string `json:"path"`
 }

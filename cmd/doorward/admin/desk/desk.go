@@ -1,4 +1,4 @@
-package admin
+package desk
 
 import (
 	"bytes"
@@ -38,14 +38,14 @@ func Dial(ctx context.Context, socket string) (desk *Desk, ok bool) {
 	return &Desk{&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}, true
 }
 
-// Local returns a desk that the office answers in this process.
-func Local(office *Office) *Desk {
-	return &Desk{&http.Client{Transport: inProcess{office.Handler()}}}
+// Local returns a desk whose requests the handler answers in this process.
+func Local(office http.Handler) *Desk {
+	return &Desk{&http.Client{Transport: inProcess{office}}}
 }
 
 // AddUser makes a person.
 func (d *Desk) AddUser(ctx context.Context, user User, password secret.String) (made User, err error) {
-	ask := newUser{user.Username, user.Email, user.Name, user.Administrator, password.Reveal()}
+	ask := NewUser{user.Username, user.Email, user.Name, user.Administrator, password.Reveal()}
 	return made, d.do(ctx, http.MethodPost, "/users", ask, &made)
 }
 
@@ -61,7 +61,7 @@ func (d *Desk) RemoveUser(ctx context.Context, name string) (removed User, err e
 
 // AddClient registers a client; a confidential one (Public false) gets a secret, which is shown this once.
 func (d *Desk) AddClient(ctx context.Context, client Client) (made Client, err error) {
-	ask := newClient{client.ID, client.Name, client.Redirects, client.Grants, client.Scope, !client.Public}
+	ask := NewClient{client.ID, client.Name, client.Redirects, client.Grants, client.Scope, !client.Public}
 	return made, d.do(ctx, http.MethodPost, "/clients", ask, &made)
 }
 
@@ -75,19 +75,9 @@ func (d *Desk) RemoveClient(ctx context.Context, id string) (removed Client, err
 	return removed, d.do(ctx, http.MethodDelete, "/clients/"+url.PathEscape(id), nil, &removed)
 }
 
-// Sessions lists what a person holds, the last used first.
-func (d *Desk) Sessions(ctx context.Context, user string) (sessions []Session, err error) {
-	return sessions, d.do(ctx, http.MethodGet, "/sessions?"+url.Values{"user": {user}}.Encode(), nil, &sessions)
-}
-
-// EndSession ends one session.
-func (d *Desk) EndSession(ctx context.Context, id string) (ended Session, err error) {
-	return ended, d.do(ctx, http.MethodDelete, "/sessions/"+url.PathEscape(id), nil, &ended)
-}
-
 // Events lists the audit, the newest first.
 func (d *Desk) Events(ctx context.Context, filter EventFilter) (events []Event, err error) {
-	q := url.Values{"user": {filter.User}, "kind": {filter.Kind}}
+	q := url.Values{"user": {filter.User}, "client": {filter.Client}, "kind": {filter.Kind}}
 	if !filter.Since.IsZero() {
 		q.Set("since", filter.Since.Format(time.RFC3339Nano))
 	}
@@ -97,14 +87,9 @@ func (d *Desk) Events(ctx context.Context, filter EventFilter) (events []Event, 
 	return events, d.do(ctx, http.MethodGet, "/events?"+q.Encode(), nil, &events)
 }
 
-// RotateKeys makes new signing keys; what the old ones signed stays valid.
-func (d *Desk) RotateKeys(ctx context.Context) error {
-	return d.do(ctx, http.MethodPost, "/keys/rotate", nil, nil)
-}
-
 // Backup writes a consistent copy of the store to path, which must be absolute and not be there.
 func (d *Desk) Backup(ctx context.Context, path string) error {
-	return d.do(ctx, http.MethodPost, "/backup", newBackup{path}, nil)
+	return d.do(ctx, http.MethodPost, "/backup", NewBackup{path}, nil)
 }
 
 // do hands in one request and reads the answer.
