@@ -20,7 +20,7 @@ import (
 // The addresses that others lead people to.
 const (
 	PathSignIn       = "/sign-in"
-	PathApprove      = "/approve" // with ?request=, as authority.Logins seals it
+	PathApprove      = "/approve" // with ?request=, as login.Logins seals it
 	PathDevice       = "/device"
 	PathWelcome      = "/welcome/" // and an invitation's secret
 	PathApplications = "/settings/security/applications"
