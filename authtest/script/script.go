@@ -55,8 +55,8 @@ type Stage struct {
 	Wire      *Wire           // before the authority; nil: nothing is
 	Person    authtest.Person // beside the screen
 
-	// Env is the environment, in which the variables before may be used ($WORK, $HOME …). Beside it: HOME, which is $WORK/home,
-	// no browser, no colours. A variable that scripts set for a visit stands here too, with "".
+	// Env is the environment, in which $WORK and $HOME (which is $WORK/home) may be used. Beside it there is no browser and there
+	// are no colours: BROWSER=none, NO_COLOR=1. A variable with "" is not set; one that scripts set for a visit stands here so.
 	Env map[string]string
 	// Acts are what a person can do beside the usual, or in its place, by WHAT.
 	Acts map[string]Act
