@@ -263,6 +263,23 @@ var runs = map[string]func(r *reader, script string){
 		r.serve("")
 		r.do(script)
 	},
+	"admin": func(r *reader, script string) {
+		r.serve("")
+		if err := os.WriteFile(filepath.Join(r.home.Dir, "client-secret.txt"), []byte("what-the-provider-gave\n"), 0o600); err != nil {
+			r.Fatal(err)
+		}
+		for _, person := range []string{"ada --administrator", "bob"} {
+			name, _, _ := strings.Cut(person, " ")
+			r.do("echo a-long-password-1815 | doorward admin user add " + person + " --name " + name + " --email " + name + "@example.com --password-stdin")
+		}
+		out := r.do(script)
+		if strings.Contains(out, "what-the-provider-gave") || strings.Contains(out, "dwk_") && !strings.Contains(out, "dwk…") {
+			r.Errorf("a secret was printed:\n%s", out)
+		}
+		if strings.Contains(script, "idp add") && !strings.Contains(out, r.issuer()+"/federation/") {
+			r.Errorf("no redirect URI in:\n%s", out)
+		}
+	},
 }
 
 // login runs a login in the background with a person beside it.

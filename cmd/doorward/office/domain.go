@@ -63,9 +63,13 @@ func (o *Commands) bindings() *cobra.Command {
 	}
 	return group("idp", "IdP bindings: OpenID providers that may say who the operators of a Domain are", o.addBinding(), &cobra.Command{
 		Use: "list [DOMAIN]", Short: "List the IdP bindings of a Domain, or of all", Args: arguments(0, 1, "one Domain, or none"),
-		RunE: list(o, all, func(ctx context.Context, d *desk.Desk, args []string) ([]desk.Binding, error) {
-			return d.Bindings(ctx, optional(args))
-		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := list(o, all, func(ctx context.Context, d *desk.Desk, args []string) ([]desk.Binding, error) {
+				return d.Bindings(ctx, optional(args))
+			})(cmd, args)
+			o.unsure(err)
+			return err
+		},
 	}, &cobra.Command{
 		Use: "remove DOMAIN ALIAS", Short: "Remove an IdP binding, and end what came through it", Args: arguments(2, 2, "a Domain and an alias"),
 		RunE: act(o, func(ctx context.Context, d *desk.Desk, args []string) (desk.RemovedBinding, error) {
@@ -74,6 +78,14 @@ func (o *Commands) bindings() *cobra.Command {
 			return fmt.Sprintf("The IdP binding %s (%s) of %s was removed. Sessions that were ended: %d. Its people stay.", b.Alias, b.ID, b.Domain, b.Ended)
 		}),
 	})
+}
+
+// unsure warns of redirect URIs that may be wrong: they begin with the authority's own address.
+func (o *Commands) unsure(failed error) {
+	if o.guessed && failed == nil && !o.Program.Output.Structured() {
+		o.Program.Terminal.Warn("Warning: no server of this machine says what its address is, so that redirect URIs are shown for %s. "+
+			"Say it in DOORWARD_ISSUER or in the file of --config.", o.issuer)
+	}
 }
 
 // state says in words how a binding is used.
@@ -109,7 +121,8 @@ func (o *Commands) addBinding() *cobra.Command {
 		Use: "add DOMAIN ALIAS", Short: "Let an OpenID provider say who the operators of a Domain are", Args: arguments(2, 2, "a Domain and an alias"),
 		Long: "Let an OpenID provider say who the operators of a Domain are. The client secret that the provider gave is asked for,\n" +
 			"or read from standard input or a file; it is never an argument. The redirect URI that has to be registered at the\n" +
-			"provider is printed, as the only line on standard output. The provider is asked for openid, profile and email.",
+			"provider is printed, as the only line on standard output. The provider is asked for openid, profile and email.\n" +
+			"Where no server of this machine says what its own address is, DOORWARD_ISSUER or the file of --config does.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			given, err := o.clientSecret(cmd.Context(), ours)
 			if err != nil {
@@ -126,7 +139,9 @@ func (o *Commands) addBinding() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.once("Register this redirect URI at the provider, if that is not done yet:", made.Redirect)
+			err = o.once("Register this redirect URI at the provider, if that is not done yet:", made.Redirect)
+			o.unsure(err)
+			return err
 		},
 	}
 	flags := cmd.Flags()

@@ -29,6 +29,7 @@ type Commands struct {
 	settings *settings.Set
 	place    place.Flags
 	issuer   string
+	guessed  bool // nobody has said what the issuer is
 }
 
 // Command is `doorward admin`.
@@ -86,7 +87,9 @@ func (o *Commands) at(ctx context.Context, do func(*desk.Desk) error) error {
 	if err := o.settings.Settle(); err != nil {
 		return err
 	}
-	if o.issuer = strings.TrimSuffix(o.issuer, "/"); o.issuer == "" {
+	o.issuer = strings.TrimSuffix(o.issuer, "/")
+	guess := o.issuer == ""
+	if guess {
 		o.issuer = o.Issuer
 	}
 	if err := oauth.CheckAddress(o.issuer); err != nil {
@@ -107,6 +110,7 @@ func (o *Commands) at(ctx context.Context, do func(*desk.Desk) error) error {
 			Hint: "Name the server's store with --store sqlite:PATH, or start 'doorward serve' once to make one.",
 		}
 	}
+	o.guessed = guess
 	log := slog.New(slog.DiscardHandler)
 	store, master, err := where.Open(ctx, nil, log)
 	if errors.Is(err, authority.ErrUnavailable) {
