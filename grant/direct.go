@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/secret"
 )
 
 // passwordKind is the password grant (RFC 6749 section 4.3), for clients that were registered for it because they are older
@@ -34,7 +36,47 @@ func (passwordKind) redeem(ctx context.Context, g *Granter, r *Request) (granted
 			return granted{}, oauth.Errorf(oauth.InteractionRequired, "this account has a second factor; log in with a browser")
 		}
 	}
+	if r.Ready != nil {
+		return g.openReady(ctx, r, person.ID)
+	}
 	return g.open(ctx, r, authority.Approval{PersonID: person.ID, Methods: []string{"pwd"}}, "password", authority.APIKey{})
+}
+
+// openReady makes the ready token that a password gives.
+func (g *Granter) openReady(ctx context.Context, r *Request, personID string) (granted, error) {
+	scope, err := r.Client.GrantScope(r.Scope)
+	if err != nil {
+		return granted{}, err
+	}
+	token, family, err := g.Authority.Sessions.IssueReady(ctx, login.ReadyAsk{
+		Client: r.Client, PersonID: personID, Scope: scope, Level: *r.Ready, Origin: r.Origin, How: "password",
+	}, g.Authority.Issuer)
+	return granted{family: &family, refresh: token, ready: true}, err
+}
+
+// Renew exchanges a ready token that lives for its successor, for wires that know no refresh token. Its holder is all the proof
+// there is, so that its client must be one without a secret. A token that is not good, whatever the reason, is invalid_grant.
+func (g *Granter) Renew(ctx context.Context, ready secret.String, origin authority.Origin) (secret.String, error) {
+	over := oauth.Errorf(oauth.InvalidGrant, "the token has expired, or was never good")
+	standing, err := g.Authority.Tokens.Check(ctx, ready.Reveal())
+	if errors.Is(err, authority.ErrUnknown) {
+		return secret.String{}, over
+	}
+	if err != nil {
+		return secret.String{}, wireError(err)
+	}
+	client, err := g.Authority.Registry.Authenticate(ctx, standing.ClientID, secret.String{})
+	if errors.Is(err, oauth.InvalidClient) {
+		return secret.String{}, over
+	}
+	if err != nil {
+		return secret.String{}, wireError(err)
+	}
+	next, _, err := g.Authority.Sessions.RenewReady(ctx, ready, client, origin)
+	if errors.Is(err, authority.ErrUnknown) {
+		return secret.String{}, over
+	}
+	return next, wireError(err)
 }
 
 // wrongPassword maps the door's errors, and leaves a line in the audit.

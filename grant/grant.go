@@ -43,6 +43,9 @@ type Request struct {
 	// then added to the audience where an API key began the session; "" : nothing is.
 	Named       bool
 	KeyAudience string
+	// Ready asks for a ready token of this level in the place of access and refresh tokens, for wires whose clients hold one
+	// token and nothing else; nil: no. Only the password grant gives one.
+	Ready *authority.Level
 	// Wait is how long a pending device code may be waited for (RFC 7240 `wait`); 0: not at all.
 	Wait time.Duration
 }
@@ -50,6 +53,7 @@ type Request struct {
 // Answer is what the client gets.
 type Answer struct {
 	Token oauth.Token
+	Ready secret.String // where Request.Ready asked for it; Token is empty then
 	// Waited says that Wait was honoured; it is set beside authorization_pending too.
 	Waited bool
 }
@@ -62,6 +66,7 @@ type granted struct {
 	refresh  secret.String
 	nonce    string
 	waited   bool
+	ready    bool // refresh is a ready token, and all that the client gets
 }
 
 // kind is one grant type.
@@ -113,6 +118,9 @@ func (g *Granter) Redeem(ctx context.Context, r Request) (Answer, error) {
 	found, err := k.redeem(ctx, g, &r)
 	if err != nil {
 		return Answer{Waited: found.waited}, wireError(err)
+	}
+	if found.ready {
+		return Answer{Ready: found.refresh}, nil
 	}
 	token, err := g.tokens(ctx, &r, found)
 	return Answer{Token: token, Waited: found.waited}, wireError(err)

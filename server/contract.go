@@ -20,11 +20,9 @@ type Rooms struct {
 	Issuer        string
 	Authority     *law.Authority
 	Granter       *grant.Granter
-	Doorkeeper    *identity.Doorkeeper
 	People        identity.People
 	Organisations identity.Organisations
 	Projects      identity.Projects
-	Factors       identity.Factors
 	Domains       identity.Domains
 	Endpoints     map[string]http.Handler // of OAuth, by their paths: a contract may serve one at a second address
 	Address       func(*http.Request) string

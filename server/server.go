@@ -132,8 +132,8 @@ func (s *Server) wire() {
 func (s *Server) rooms(endpoints map[string]http.Handler) Rooms {
 	c := &s.config
 	return Rooms{
-		Issuer: c.Issuer, Authority: s.authority, Granter: s.granter, Doorkeeper: s.doorkeeper, People: c.Store, Organisations: c.Store,
-		Projects: c.Store, Factors: c.Store, Domains: c.Store, Endpoints: endpoints, Address: s.proxies.address, Now: c.Now, Log: c.Log,
+		Issuer: c.Issuer, Authority: s.authority, Granter: s.granter, People: c.Store, Organisations: c.Store,
+		Projects: c.Store, Domains: c.Store, Endpoints: endpoints, Address: s.proxies.address, Now: c.Now, Log: c.Log,
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -15,7 +14,7 @@ import (
 	"github.com/doorward/doorward/authtest/script"
 	"github.com/doorward/doorward/cmd/doorward/contracts"
 	"github.com/doorward/doorward/cmd/doorward/seed"
-	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/secret"
 	authserver "github.com/doorward/doorward/server"
 )
 
@@ -54,16 +53,12 @@ func start(t *testing.T) *house {
 		Heading:  "[stderr]\n",
 	}
 	h.Env = map[string]string{"XDG_CONFIG_HOME": "$WORK/config", "RIO_SERVER": h.Wire.URL, "RIO_CONFIG": ""}
+	more := *seed.Dev("")
+	more.Factors = append(more.Factors, authserver.SeedFactor{PersonID: "usr_grace", Secret: secret.New("JBSWY3DPEHPK3PXP")})
 	h.Authority = h.Wire.Lead(t, authtest.Options{
-		People: []authtest.Person{{Username: "grace", ID: "usr_grace", Name: "Grace"}, {Username: "linus"}}, More: *seed.Dev(""),
+		People: []authtest.Person{{Username: "grace", ID: "usr_grace", Name: "Grace"}, {Username: "linus"}}, More: more,
 		Contracts: append(contracts.All(), script.Look(&h.rooms)),
 	})
-	err := h.rooms.Factors.AddFactor(t.Context(), identity.Factor{
-		ID: "f1", PersonID: "usr_grace", Kind: identity.FactorTOTP, LastStep: 1, Created: time.Now(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return h
 }
 

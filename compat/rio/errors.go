@@ -9,7 +9,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/compat/body"
-	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/oauth"
 )
 
 // refusal is an error in this wire: a status, and a sentence that the clients print.
@@ -30,9 +30,16 @@ const pause = 2 * time.Second
 // fail is the one map from an error to this wire: always an object, whose error is a string.
 func (c *Contract) fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer := &refusal{http.StatusInternalServerError, "something went wrong here; nothing was changed, try again"}
+	var refused *oauth.Error
 	switch {
 	case errors.As(err, &answer):
-	case errors.Is(err, authority.ErrUnavailable), errors.Is(err, identity.ErrBusy), r.Context().Err() != nil:
+	case errors.Is(err, oauth.InvalidGrant) && errors.As(err, &refused):
+		answer = &refusal{http.StatusUnauthorized, refused.Description}
+	case errors.Is(err, oauth.InteractionRequired):
+		answer = &refusal{http.StatusForbidden, "this account has a second factor: run rio auth login without an email"}
+	case errors.Is(err, oauth.UnsupportedGrantType):
+		answer = &refusal{http.StatusForbidden, "the application " + clientID + " may not log in with a password at this server"}
+	case errors.Is(err, authority.ErrUnavailable), errors.Is(err, oauth.TemporarilyUnavailable), r.Context().Err() != nil:
 		answer = &refusal{http.StatusServiceUnavailable, "this cannot be answered just now; nothing was changed, try again"}
 		w.Header().Set("Retry-After", strconv.Itoa(int(pause/time.Second)))
 	case c.Log != nil:

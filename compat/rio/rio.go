@@ -8,14 +8,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authority/law"
-	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/authority/token"
 	"github.com/doorward/doorward/compat/body"
+	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
@@ -26,10 +25,8 @@ const clientID = "rio-cli"
 
 // Contract is the wire of rio over an authority. All fields but Log are needed.
 type Contract struct {
-	Issuer        string
 	Authority     *law.Authority
-	Doorkeeper    *identity.Doorkeeper
-	Factors       identity.Factors
+	Granter       *grant.Granter
 	People        identity.People
 	Organisations identity.Organisations
 	Projects      identity.Projects
@@ -81,8 +78,7 @@ func levelOf(text string) (level authority.Level, known bool) {
 	return 0, false
 }
 
-// login gives a ready token for a password. The password passes the one door, and whoever has a second factor is sent to
-// the browser.
+// login gives a ready token for a password, out of the one pipeline; whoever has a second factor is sent to the browser.
 func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
 	level, known := levelOf(r.URL.Query().Get("type"))
 	if !known {
@@ -103,42 +99,14 @@ func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	person, err := c.Doorkeeper.Password(r.Context(), email, password, c.Address(r))
-	if err != nil {
-		return c.wrong(r, err)
-	}
-	factors, err := c.Factors.Factors(r.Context(), person.ID)
-	switch {
-	case err != nil:
-		return err
-	case slices.ContainsFunc(factors, identity.Factor.Confirmed):
-		return &refusal{http.StatusForbidden, "this account has a second factor: run rio auth login without an email"}
-	}
-	token, _, err := c.Authority.Sessions.IssueReady(r.Context(), login.ReadyAsk{
-		Client: client, PersonID: person.ID, Scope: client.Default, Level: level, Origin: c.origin(r), How: "password",
-	}, c.Issuer)
+	answer, err := c.Granter.Redeem(r.Context(), grant.Request{
+		Type: oauth.GrantPassword, Client: client, Origin: c.origin(r), Username: email, Password: password, Ready: &level,
+	})
 	if err != nil {
 		return err
 	}
-	body.Send(w, http.StatusOK, data(map[string]string{"token": token.Reveal()}))
+	body.Send(w, http.StatusOK, data(map[string]string{"token": answer.Ready.Reveal()}))
 	return nil
-}
-
-// wrong maps the door's errors, and leaves a line in the audit.
-func (c *Contract) wrong(r *http.Request, err error) error {
-	event := authority.Event{ClientID: clientID, Address: c.Address(r), Detail: "password of rio"}
-	switch {
-	case errors.Is(err, identity.ErrLocked):
-		event.Kind = authority.EventSignInLocked
-		err = &refusal{http.StatusUnauthorized, "too many wrong passwords; try again later"}
-	case errors.Is(err, identity.ErrWrong):
-		event.Kind = authority.EventSignInFailed
-		err = &refusal{http.StatusUnauthorized, "the email or the password is wrong"}
-	default:
-		return err
-	}
-	c.Authority.Recorder.Record(r.Context(), event)
-	return err
 }
 
 // renew exchanges a ready token that lives for its successor.
@@ -147,25 +115,9 @@ func (c *Contract) renew(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unreadable(err)
 	}
-	expired := &refusal{http.StatusUnauthorized, "token has expired, run rio auth login"}
-	standing, err := c.Authority.Tokens.Check(r.Context(), values["token"])
-	if errors.Is(err, authority.ErrUnknown) {
-		return expired
-	}
-	if err != nil {
-		return err
-	}
-	// A ready token that an application without a secret gave out is renewed for it: its holder is all the proof there is.
-	client, err := c.Authority.Registry.Authenticate(r.Context(), standing.ClientID, secret.String{})
-	if errors.Is(err, oauth.InvalidClient) {
-		return expired
-	}
-	if err != nil {
-		return err
-	}
-	token, _, err := c.Authority.Sessions.RenewReady(r.Context(), secret.New(values["token"]), client, c.origin(r))
-	if errors.Is(err, authority.ErrUnknown) {
-		return expired
+	token, err := c.Granter.Renew(r.Context(), secret.New(values["token"]), c.origin(r))
+	if errors.Is(err, oauth.InvalidGrant) {
+		return &refusal{http.StatusUnauthorized, "token has expired, run rio auth login"}
 	}
 	if err != nil {
 		return err

@@ -44,8 +44,7 @@ func ofPipeops(rooms server.Rooms) (machines, entries map[string]http.Handler) {
 
 func ofRio(rooms server.Rooms) (machines, entries map[string]http.Handler) {
 	contract := &rio.Contract{
-		Issuer: rooms.Issuer, Authority: rooms.Authority, Doorkeeper: rooms.Doorkeeper, Factors: rooms.Factors, People: rooms.People,
-		Organisations: rooms.Organisations, Projects: rooms.Projects, Address: rooms.Address, Log: rooms.Log,
+		Authority: rooms.Authority, Granter: rooms.Granter, People: rooms.People, Organisations: rooms.Organisations, Projects: rooms.Projects, Address: rooms.Address, Log: rooms.Log,
 	}
 	return contract.Routes(), nil
 }
