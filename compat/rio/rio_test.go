@@ -1,9 +1,11 @@
 package rio_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -29,14 +31,20 @@ type wire struct {
 	t     *testing.T
 	auth  *authtest.Authority
 	rooms server.Rooms
+	store server.Store
 }
 
 func start(t *testing.T) *wire {
 	t.Helper()
 	w := &wire{t: t}
 	look := func(rooms server.Rooms) (machines, entries map[string]http.Handler) { w.rooms = rooms; return nil, nil }
+	place := stores.New(t)
 	w.auth = authtest.With(t, authtest.Options{
-		Open:   stores.New(t).Open,
+		Open: func(ctx context.Context, now func() time.Time, log *slog.Logger) (server.Store, error) {
+			var err error
+			w.store, err = place.Open(ctx, now, log)
+			return w.store, err
+		},
 		People: []authtest.Person{{Username: "grace", ID: "usr_grace", Name: "Grace"}}, More: *seed.Dev(""),
 		Contracts: append(contracts.All(), look),
 	})
@@ -222,7 +230,7 @@ func TestLogin_RIO18(t *testing.T) {
 		if got := w.post("/user/login", grace); got.status != 200 {
 			t.Fatalf("without one: %d %s", got.status, got.text)
 		}
-		err := w.rooms.Factors.AddFactor(t.Context(), identity.Factor{ID: "f1", PersonID: "usr_grace", Kind: identity.FactorTOTP, LastStep: 1, Created: time.Now()})
+		err := w.store.AddFactor(t.Context(), identity.Factor{ID: "f1", PersonID: "usr_grace", Kind: identity.FactorTOTP, LastStep: 1, Created: time.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}
