@@ -156,7 +156,7 @@ func TestRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		_, noUser := d.RemoveUser(t.Context(), "no/body")
+		_, noUser := d.RemoveUser(t.Context(), "..")
 		_, noClient := d.RemoveClient(t.Context(), "nothing")
 		_, noSession := d.EndSession(t.Context(), "nothing")
 		_, badClient := d.AddClient(t.Context(), desk.Client{ID: "x", Public: true, Redirects: []string{"http://elsewhere.example/"}})

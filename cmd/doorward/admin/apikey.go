@@ -17,6 +17,8 @@ import (
 // maxLife is the longest life of a key that is not without end.
 const maxLife = 10 * 365 * 24 * time.Hour
 
+// addAPIKey issues a key in the name of an administrator who may: the command line itself is nobody, and whose hand it was has
+// to stand in the audit and in the person's own list of keys.
 func (o *Office) addAPIKey(r *http.Request) (any, error) {
 	var ask desk.NewAPIKey
 	if err := readBody(r, &ask); err != nil {
@@ -53,6 +55,7 @@ func (o *Office) addAPIKey(r *http.Request) (any, error) {
 	return shown, nil
 }
 
+// checkAPIKey refuses what the services would cut or keep as it is: nothing of a key is changed in silence.
 func checkAPIKey(ask desk.NewAPIKey) error {
 	bad := func(scope string) bool { // RFC 6749 section 3.3
 		return scope == "" || len(scope) > 100 || !visible(scope) || strings.ContainsAny(scope, ` "\`)
@@ -66,6 +69,7 @@ func checkAPIKey(ask desk.NewAPIKey) error {
 	return identity.CheckName("name", ask.Name)
 }
 
+// apiKeys lists keys by their hints; of their values only hashes are kept.
 func (o *Office) apiKeys(r *http.Request) (any, error) {
 	person, err := o.person(r.Context(), r.FormValue("user"))
 	if err != nil {
@@ -75,6 +79,7 @@ func (o *Office) apiKeys(r *http.Request) (any, error) {
 	return shownAll(all, func(k authority.APIKey) desk.APIKey { return shownAPIKey(k, person) }), err
 }
 
+// revokeAPIKey wants the person too, so that a mistyped id never hits somebody else's key.
 func (o *Office) revokeAPIKey(r *http.Request) (any, error) {
 	ctx, id := r.Context(), r.FormValue("id")
 	person, err := o.person(ctx, r.FormValue("user"))

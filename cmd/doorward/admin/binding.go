@@ -27,6 +27,8 @@ const (
 // bindingPurpose is what the secrets of bindings are sealed for; the server opens them under this name.
 const bindingPurpose = "binding secret"
 
+// addBinding checks all of it before it looks anything up. The secret is sealed for this binding: moved to another row, it does
+// not open.
 func (o *Office) addBinding(r *http.Request) (any, error) {
 	var ask desk.NewBinding
 	if err := readBody(r, &ask); err != nil {
@@ -82,6 +84,7 @@ func (o *Office) checkBinding(ask *desk.NewBinding) error {
 	return o.checkIssuer(ask.Issuer)
 }
 
+// badMethod: values of acr travel in one parameter, separated by spaces (OpenID Connect Core 1.0 section 3.1.2.1).
 func badMethod(text string) bool {
 	return text == "" || len(text) > maxClientID || !visible(text) || strings.Contains(text, " ")
 }
@@ -121,6 +124,7 @@ func private(host string) bool {
 	return !ip.IsGlobalUnicast() || ip.IsPrivate()
 }
 
+// bindings lists them Domain by Domain, disabled ones too.
 func (o *Office) bindings(r *http.Request) (any, error) {
 	ctx := r.Context()
 	domains, err := o.DomainRegister.ListDomains(ctx)

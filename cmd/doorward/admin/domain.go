@@ -9,6 +9,8 @@ import (
 	"github.com/doorward/doorward/identity"
 )
 
+// addDomain refuses a second Domain of a name, by which people name them here. Of two administrators at the same moment both may
+// have it; then the id says which is meant.
 func (o *Office) addDomain(r *http.Request) (any, error) {
 	var ask desk.NewDomain
 	if err := readBody(r, &ask); err != nil {
@@ -38,6 +40,7 @@ func (o *Office) addDomain(r *http.Request) (any, error) {
 	return shownDomain(made), nil
 }
 
+// domains lists all of them.
 func (o *Office) domains(r *http.Request) (any, error) {
 	all, err := o.DomainRegister.ListDomains(r.Context())
 	return shownAll(all, shownDomain), err
@@ -76,6 +79,7 @@ func (o *Office) removeDomain(r *http.Request) (any, error) {
 		"ended. End them with 'session end'.")
 }
 
+// shownDomain is a Domain with its times in UTC, as all that is shown.
 func shownDomain(d identity.Domain) desk.Domain {
 	return desk.Domain{ID: d.ID, Name: d.Name, Created: d.Created.UTC()}
 }

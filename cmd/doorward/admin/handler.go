@@ -19,17 +19,17 @@ const maxBody = 64 << 10
 func (o *Office) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range map[string]func(*http.Request) (any, error){
-		"POST /users":           o.addUser,
-		"GET /users":            o.users,
-		"DELETE /users/{name}":  o.removeUser,
-		"POST /clients":         o.addClient,
-		"GET /clients":          o.clients,
-		"DELETE /clients/{id}":  o.removeClient,
-		"GET /sessions":         o.sessions,
-		"DELETE /sessions/{id}": o.endSession,
-		"DELETE /sessions":      o.endSessions,
-		"GET /events":           o.events,
-		"POST /backup":          o.backup,
+		"POST /users":            o.addUser,
+		"GET /users":             o.users,
+		"DELETE /users":          o.removeUser,
+		"POST /clients":          o.addClient,
+		"GET /clients":           o.clients,
+		"DELETE /clients":        o.removeClient,
+		"GET /sessions":          o.sessions,
+		"DELETE /sessions":       o.endSession,
+		"DELETE /users/sessions": o.endSessions,
+		"GET /events":            o.events,
+		"POST /backup":           o.backup,
 
 		"POST /organisations":   o.addOrganisation,
 		"GET /organisations":    o.organisations,

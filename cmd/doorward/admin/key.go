@@ -10,6 +10,8 @@ import (
 	"github.com/doorward/doorward/keys"
 )
 
+// keys tells from the rows what each key does, by the same rule as the key ring: of those of an algorithm whose time has come,
+// the newest signs.
 func (o *Office) keys(r *http.Request) (any, error) {
 	all, err := o.SigningKeys.ListSigningKeys(r.Context())
 	if err != nil {

@@ -88,7 +88,7 @@ func (o *Office) users(r *http.Request) (any, error) {
 // never tokens of nobody.
 func (o *Office) removeUser(r *http.Request) (any, error) {
 	ctx := r.Context()
-	person, err := o.person(ctx, r.PathValue("name"))
+	person, err := o.person(ctx, r.FormValue("user"))
 	if err != nil {
 		return nil, err
 	}
@@ -145,9 +145,9 @@ func (o *Office) clients(r *http.Request) (any, error) {
 
 // removeClient ends what the client holds too: the registry leaves a mark in the same transaction.
 func (o *Office) removeClient(r *http.Request) (any, error) {
-	client, err := o.Authority.Registry.Client(r.Context(), r.PathValue("id"))
+	client, err := o.Authority.Registry.Client(r.Context(), r.FormValue("client"))
 	if err != nil {
-		return nil, missing(err, "client", r.PathValue("id"))
+		return nil, missing(err, "client", r.FormValue("client"))
 	}
 	return shownClient(client), o.Authority.Registry.Remove(r.Context(), client.ID, actor)
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/doorward/doorward/identity"
 )
 
+// addOrganisation makes the organisation first and its administrator afterwards: one without members can be given them, while a
+// membership needs its organisation.
 func (o *Office) addOrganisation(r *http.Request) (any, error) {
 	var ask desk.NewOrganisation
 	if err := readBody(r, &ask); err != nil {
@@ -67,6 +69,7 @@ func (o *Office) allOrganisations(ctx context.Context) (all []identity.Organisat
 	}
 }
 
+// organisations lists all of them.
 func (o *Office) organisations(r *http.Request) (any, error) {
 	all, err := o.allOrganisations(r.Context())
 	return shownAll(all, shownOrganisation), err
@@ -82,6 +85,8 @@ func (o *Office) organisation(ctx context.Context, ref string) (identity.Organis
 		func(o identity.Organisation) []string { return []string{o.Name, o.Short} })
 }
 
+// removeOrganisation leaves its people and what they hold: tokens say nothing of organisations, and whoever asks for those
+// reads the memberships anew.
 func (o *Office) removeOrganisation(r *http.Request) (any, error) {
 	found, err := o.organisation(r.Context(), r.FormValue("organisation"))
 	if err != nil {
@@ -94,6 +99,7 @@ func (o *Office) removeOrganisation(r *http.Request) (any, error) {
 	return shownOrganisation(found), nil
 }
 
+// setMember adds a member or changes a role. It answers with what was kept: who was a member keeps the time of joining.
 func (o *Office) setMember(r *http.Request) (any, error) {
 	var ask desk.NewMember
 	if err := readBody(r, &ask); err != nil {
@@ -119,6 +125,7 @@ func (o *Office) setMember(r *http.Request) (any, error) {
 	return nil, missing(identity.ErrUnknown, "member", ask.User)
 }
 
+// setRole is the one place where a role is given, so that none is given without an event.
 func (o *Office) setRole(ctx context.Context, organisation identity.Organisation, person identity.Person, role identity.Role) error {
 	if err := o.Organisations.SetMember(ctx, organisation.ID, person.ID, role, o.now()); err != nil {
 		return err
@@ -137,6 +144,7 @@ func (o *Office) membership(ctx context.Context, organisation, user string) (ide
 	return found, person, err
 }
 
+// members lists memberships with the names of the people, which the memberships themselves do not hold.
 func (o *Office) members(r *http.Request) (any, error) {
 	organisation, err := o.organisation(r.Context(), r.FormValue("organisation"))
 	if err != nil {
@@ -157,6 +165,7 @@ func (o *Office) members(r *http.Request) (any, error) {
 	return members, nil
 }
 
+// removeMember leaves the account and its sessions, as removeOrganisation does.
 func (o *Office) removeMember(r *http.Request) (any, error) {
 	organisation, person, err := o.membership(r.Context(), r.FormValue("organisation"), r.FormValue("user"))
 	if err != nil {
@@ -169,10 +178,12 @@ func (o *Office) removeMember(r *http.Request) (any, error) {
 	return shownMember(identity.Membership{Organisation: organisation, PersonID: person.ID}, person), nil
 }
 
+// shownOrganisation is an organisation as administration shows one.
 func shownOrganisation(o identity.Organisation) desk.Organisation {
 	return desk.Organisation{ID: o.ID, Name: o.Name, Short: o.Short, Creator: o.Creator, Created: o.Created.UTC()}
 }
 
+// shownMember is a membership with the person's names.
 func shownMember(m identity.Membership, p identity.Person) desk.Member {
 	return desk.Member{
 		OrganisationID: m.Organisation.ID, Organisation: m.Organisation.Name, PersonID: p.ID, Username: p.Username, Email: p.Email,

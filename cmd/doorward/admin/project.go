@@ -8,6 +8,7 @@ import (
 	"github.com/doorward/doorward/identity"
 )
 
+// addProject leaves it to the store that a name is one project's in its organisation: no two at once get the same.
 func (o *Office) addProject(r *http.Request) (any, error) {
 	var ask desk.NewProject
 	if err := readBody(r, &ask); err != nil {
@@ -61,6 +62,7 @@ func (o *Office) projects(r *http.Request) (any, error) {
 	return projects, nil
 }
 
+// removeProject finds a project in its organisation alone: names are unique there and nowhere else.
 func (o *Office) removeProject(r *http.Request) (any, error) {
 	organisation, err := o.organisation(r.Context(), r.FormValue("organisation"))
 	if err != nil {
@@ -82,6 +84,7 @@ func (o *Office) removeProject(r *http.Request) (any, error) {
 	return shownProject(found, organisation), nil
 }
 
+// shownProject is a project with the name of its organisation.
 func shownProject(p identity.Project, o identity.Organisation) desk.Project {
 	return desk.Project{
 		ID: p.ID, Name: p.Name, OrganisationID: o.ID, Organisation: o.Name, Creator: p.Creator, Created: p.Created.UTC(),

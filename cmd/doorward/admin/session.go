@@ -8,6 +8,7 @@ import (
 	"github.com/doorward/doorward/identity"
 )
 
+// sessions lists what somebody's machines hold, or everybody's: then each person is asked for, which is one statement each.
 func (o *Office) sessions(r *http.Request) (any, error) {
 	ctx, sessions := r.Context(), []desk.Session{}
 	add := func(person identity.Person) error {
@@ -30,9 +31,9 @@ func (o *Office) sessions(r *http.Request) (any, error) {
 // endSession takes effect within a second on every replica, the one that runs here included.
 func (o *Office) endSession(r *http.Request) (any, error) {
 	ctx := r.Context()
-	family, err := o.Authority.Sessions.Get(ctx, r.PathValue("id"))
+	family, err := o.Authority.Sessions.Get(ctx, r.FormValue("id"))
 	if err != nil {
-		return nil, missing(err, "session", r.PathValue("id"))
+		return nil, missing(err, "session", r.FormValue("id"))
 	}
 	if !family.Ended.IsZero() {
 		return nil, no(http.StatusConflict, "ended", "The session has ended before: "+family.EndReason+".")

@@ -148,6 +148,7 @@ func (o *Commands) rotateKeys() *cobra.Command {
 		Long: "Make new signing keys; what the old ones signed stays valid. With --master, make a new master key instead: it is put\n" +
 			"before the old ones in their file, which go on opening what they sealed.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// Two things of one name, to an operator: keys that are made anew after a suspicion.
 			if master {
 				return act(o, func(ctx context.Context, d *desk.Desk, _ []string) (desk.NewMaster, error) {
 					return d.RotateMaster(ctx)

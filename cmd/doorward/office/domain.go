@@ -162,6 +162,7 @@ func (o *Commands) addBinding() *cobra.Command {
 
 // clientSecret gets our secret at a provider.
 func (o *Commands) clientSecret(ctx context.Context, from clientSecret) (secret.String, error) {
+	// To choose one of two silently could bind us with the wrong secret, which nobody sees before the first sign-in.
 	ways := 0
 	for _, way := range []bool{from.piped, from.file != "", from.public} {
 		if way {

@@ -99,6 +99,7 @@ func (o *Commands) at(ctx context.Context, do func(*desk.Desk) error) error {
 	if err != nil {
 		return err
 	}
+	// The running server has the store's lock; whoever answers on the socket beside it is that server.
 	if socket := where.Socket(); socket != "" {
 		if running, ok := desk.Dial(ctx, socket); ok {
 			return refused(do(running))
@@ -110,7 +111,7 @@ func (o *Commands) at(ctx context.Context, do func(*desk.Desk) error) error {
 			Hint: "Name the server's store with --store sqlite:PATH, or start 'doorward serve' once to make one.",
 		}
 	}
-	o.guessed = guess
+	o.guessed = guess // a running server knows its own
 	log := slog.New(slog.DiscardHandler)
 	store, master, err := where.Open(ctx, nil, log)
 	if errors.Is(err, authority.ErrUnavailable) {
@@ -136,6 +137,7 @@ func refused(err error) error {
 		return err
 	}
 	failure := &authcmd.Failure{Exit: authcmd.ExitFailed, Code: no.Code, Message: no.Message}
+	// What was kept is a part of every refusal; one that came half-way says itself what was done.
 	if no.Code != desk.Partly {
 		failure.Message += " Nothing was changed."
 	}

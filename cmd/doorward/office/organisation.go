@@ -92,6 +92,7 @@ func (o *Commands) addMember() *cobra.Command {
 		Use: "add ORG USERNAME", Short: "Add somebody to an organisation, or change the role of a member",
 		Args: arguments(2, 2, "an organisation and a user name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// The office knows the roles too; here the mistake is one of the command line, with its exit code.
 			if role != "admin" && role != "member" {
 				return authcmd.Usagef("--role must be admin or member")
 			}

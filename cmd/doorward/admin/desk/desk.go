@@ -56,7 +56,7 @@ func (d *Desk) Users(ctx context.Context) (users []User, err error) {
 
 // RemoveUser removes the person of that user name or e-mail address and ends all that they hold.
 func (d *Desk) RemoveUser(ctx context.Context, name string) (removed User, err error) {
-	return removed, d.do(ctx, http.MethodDelete, "/users/"+url.PathEscape(name), nil, &removed)
+	return removed, d.do(ctx, http.MethodDelete, query("/users", "user", name), nil, &removed)
 }
 
 // AddClient registers a client; a confidential one (Public false) gets a secret, which is shown this once.
@@ -72,7 +72,7 @@ func (d *Desk) Clients(ctx context.Context) (clients []Client, err error) {
 
 // RemoveClient removes a client and ends all that it holds.
 func (d *Desk) RemoveClient(ctx context.Context, id string) (removed Client, err error) {
-	return removed, d.do(ctx, http.MethodDelete, "/clients/"+url.PathEscape(id), nil, &removed)
+	return removed, d.do(ctx, http.MethodDelete, query("/clients", "client", id), nil, &removed)
 }
 
 // Events lists the audit, the newest first.

@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -30,10 +29,10 @@ func (d *Desk) Sessions(ctx context.Context, user string) (sessions []Session, e
 
 // EndSession ends one session.
 func (d *Desk) EndSession(ctx context.Context, id string) (ended Session, err error) {
-	return ended, d.do(ctx, http.MethodDelete, "/sessions/"+url.PathEscape(id), nil, &ended)
+	return ended, d.do(ctx, http.MethodDelete, query("/sessions", "id", id), nil, &ended)
 }
 
 // EndSessions ends all that a person holds: every session, and the sign-in of every browser. It returns the sessions.
 func (d *Desk) EndSessions(ctx context.Context, user string) (ended []Session, err error) {
-	return ended, d.do(ctx, http.MethodDelete, query("/sessions", "user", user), nil, &ended)
+	return ended, d.do(ctx, http.MethodDelete, query("/users/sessions", "user", user), nil, &ended)
 }
