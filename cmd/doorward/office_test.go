@@ -137,8 +137,7 @@ func TestASessionThatIsEndedIsRefused(t *testing.T) {
 }
 
 // TestABindingIsUsedAtOnce_SEC274: what was added without a restart leads to the provider, with the secret that was sealed for it;
-// what was removed leads nowhere. No
-// secret comes into the server's log on the way.
+// what was removed leads nowhere. No secret comes into the server's log on the way.
 func TestABindingIsUsedAtOnce_SEC274(t *testing.T) {
 	t.Parallel()
 	s := serveDev(t)
