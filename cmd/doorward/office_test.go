@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,26 @@ type served struct {
 	t    *testing.T
 	base string
 	at   []string // the flags that say where the store is
+	log  journal
+}
+
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write keeps what was logged.
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 var listens = regexp.MustCompile(`as (http://localhost:\d+)`)
@@ -32,9 +53,9 @@ func serveDev(t *testing.T) *served {
 	s := &served{t: t, at: []string{"--store", "sqlite:" + filepath.Join(t.TempDir(), "x.db")}}
 	ctx, end := context.WithCancel(t.Context())
 	ended, printed := make(chan int, 1), make(output, 100)
-	term := &terminal.Terminal{In: strings.NewReader(""), Out: printed, Err: io.Discard, Env: func(string) string { return "" }}
+	term := &terminal.Terminal{In: strings.NewReader(""), Out: printed, Err: &s.log, Env: func(string) string { return "" }}
 	go func() {
-		ended <- run(ctx, term, append([]string{"serve", "--dev", "--listen", "127.0.0.1:0", "--log-level", "error"}, s.at...))
+		ended <- run(ctx, term, append([]string{"serve", "--dev", "--listen", "127.0.0.1:0", "--log-level", "debug"}, s.at...))
 	}()
 	t.Cleanup(func() {
 		end()
@@ -115,9 +136,9 @@ func TestASessionThatIsEndedIsRefused(t *testing.T) {
 	}
 }
 
-// TestABindingIsUsedAtOnce: what was added without a restart leads to the provider, with the secret that was sealed for it;
-// what was removed leads nowhere.
-func TestABindingIsUsedAtOnce(t *testing.T) {
+// TestABindingIsUsedAtOnce_SEC274: what was added without a restart leads to the provider, with the secret that was sealed for it;
+// what was removed leads nowhere. No secret comes into the server's log on the way.
+func TestABindingIsUsedAtOnce_SEC274(t *testing.T) {
 	t.Parallel()
 	s := serveDev(t)
 	var known []struct {
@@ -138,6 +159,19 @@ func TestABindingIsUsedAtOnce(t *testing.T) {
 	status, location := s.get("/device/"+made.ID, "")
 	if status != http.StatusSeeOther || !strings.HasPrefix(location, known[0].Issuer+"/") || !strings.Contains(location, made.ID+"%2Fcallback") {
 		t.Errorf("the page of the binding: %d, to %s", status, location)
+	}
+	var issued struct {
+		Key string `json:"api_key"`
+	}
+	s.admin("", &issued, "apikey", "add", seed.Ada, "--by", seed.John, "--name", "x")
+	log := s.log.String()
+	for _, secret := range []string{"a secret at the provider", issued.Key, issued.Key[4:]} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log has %q", secret)
+		}
+	}
+	if !strings.Contains(log, "kind=binding.added") || !strings.Contains(log, "kind=api_key.issued") {
+		t.Errorf("the log does not say what was done:\n%s", log)
 	}
 	s.admin("", &domain, "domain", "remove", "Initech")
 	if status, location := s.get("/device/"+made.ID, ""); status != http.StatusNotFound {
