@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	Interval     = 5 * time.Second // told to clients; RFC 8628 section 3.2
+	// Interval is how far apart polls are to be: what clients are told (RFC 8628 section 3.2).
+	Interval     = 5 * time.Second
 	slowDownStep = 5 * time.Second // RFC 8628 section 3.5
 	// pollTolerance is the part of its interval, in per cent, after which a poll is in time: timers and networks jitter.
 	pollTolerance = 80

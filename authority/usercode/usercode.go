@@ -141,9 +141,10 @@ func lookAlike(r rune) rune {
 const (
 	// Window is the time over which guesses are counted; a code lives as long.
 	Window = 10 * time.Minute
-	// A person may type Limit wrong codes in a window (RFC 8628 section 5.1: five guesses at one code succeed with a
-	// probability of 2^-32), and all who share an address HostLimit.
-	Limit     = 5
+	// Limit is how many wrong codes a person may type in a window (RFC 8628 section 5.1: five guesses at one code succeed with
+	// a probability of 2^-32).
+	Limit = 5
+	// HostLimit is how many all together may who share an address.
 	HostLimit = 20
 	// guessRisk is the number of pairs (live code, wrong guess) in a window that codes of 8 letters may meet: one in
 	// 10,000 windows as busy as that sees a hit. Each further letter carries 20 times as many.
