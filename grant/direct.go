@@ -17,16 +17,22 @@ import (
 type passwordKind struct{}
 
 func (passwordKind) redeem(ctx context.Context, g *Granter, r *Request) (granted, error) {
+	// As for a grant that does not exist: a server without people has no passwords to be tried.
 	if g.Doorkeeper == nil {
 		return granted{}, oauth.Errorf(oauth.UnsupportedGrantType, "passwords are not taken here")
 	}
 	if r.Username == "" || r.Password.IsZero() {
 		return granted{}, oauth.Errorf(oauth.InvalidRequest, "the parameters username and password are needed")
 	}
+	// The same door as the page's: it counts the attempt in the store before it hashes, so that neither two hundred at once
+	// nor another replica yields more guesses (SEC-152), and it is bounded, so that hashes do not starve refreshes
+	// (SEC-161).
 	person, err := g.Doorkeeper.Password(ctx, r.Username, r.Password, r.Origin.Address)
 	if err != nil {
 		return granted{}, g.wrongPassword(ctx, r, err)
 	}
+	// After the password, never before: who has a second factor is told only to whoever knows the first (SEC-157). Without
+	// this check the oldest grant would be the way around the newest factor (SEC-175, CVE-2026-34727).
 	if g.Factors != nil {
 		factors, err := g.Factors.Factors(ctx, person.ID)
 		if err != nil {
@@ -42,7 +48,8 @@ func (passwordKind) redeem(ctx context.Context, g *Granter, r *Request) (granted
 	return g.open(ctx, r, authority.Approval{PersonID: person.ID, Methods: []string{"pwd"}}, "password", authority.APIKey{})
 }
 
-// openReady makes the ready token that a password gives.
+// openReady makes the ready token that a password gives. It is for Request.Ready; the caller's wire knows no other token.
+// The level decides its life and nothing else.
 func (g *Granter) openReady(ctx context.Context, r *Request, personID string) (granted, error) {
 	scope, err := r.Client.GrantScope(r.Scope)
 	if err != nil {
@@ -58,6 +65,7 @@ func (g *Granter) openReady(ctx context.Context, r *Request, personID string) (g
 // there is, so that its client must be one without a secret. A token that is not good, whatever the reason, is invalid_grant.
 func (g *Granter) Renew(ctx context.Context, ready secret.String, origin authority.Origin) (secret.String, error) {
 	over := oauth.Errorf(oauth.InvalidGrant, "the token has expired, or was never good")
+	// Check first: it knows the marks, so that a token of somebody who was disabled a second ago is not renewed (SEC-123).
 	standing, err := g.Authority.Tokens.Check(ctx, ready.Reveal())
 	if errors.Is(err, authority.ErrUnknown) {
 		return secret.String{}, over
@@ -65,6 +73,8 @@ func (g *Granter) Renew(ctx context.Context, ready secret.String, origin authori
 	if err != nil {
 		return secret.String{}, wireError(err)
 	}
+	// With the empty secret only a public client passes; the token of a confidential one, stolen, cannot be kept alive by
+	// whoever has it and not the secret.
 	client, err := g.Authority.Registry.Authenticate(ctx, standing.ClientID, secret.String{})
 	if errors.Is(err, oauth.InvalidClient) {
 		return secret.String{}, over
@@ -79,7 +89,9 @@ func (g *Granter) Renew(ctx context.Context, ready secret.String, origin authori
 	return next, wireError(err)
 }
 
-// wrongPassword maps the door's errors, and leaves a line in the audit.
+// wrongPassword maps the door's errors, and leaves a line in the audit. Both refusals are invalid_grant, since RFC 6749
+// section 5.2 has no other word; that the account is locked is said in words. What is neither (a store that fails, a door
+// that is too busy) is not the person's fault and leaves no line (SEC-118).
 func (g *Granter) wrongPassword(ctx context.Context, r *Request, err error) error {
 	event := authority.Event{ClientID: r.Client.ID, Address: r.Origin.Address, Detail: "password grant"}
 	switch {
@@ -109,6 +121,7 @@ func (apiKeyKind) redeem(ctx context.Context, g *Granter, r *Request) (granted, 
 	}
 	key, err := g.Authority.Keys.Check(ctx, r.APIKey)
 	if errors.Is(err, authority.ErrUnknown) {
+		// One sentence for all three, so that a key that leaked cannot be told from one that never was (SEC-143).
 		return granted{}, oauth.Errorf(oauth.InvalidGrant, "the API key is wrong, was revoked, or has expired")
 	}
 	if err != nil {
@@ -120,6 +133,8 @@ func (apiKeyKind) redeem(ctx context.Context, g *Granter, r *Request) (granted, 
 // open makes the session that a password or an API key gives: no more than the client may ask for, and no more than the key
 // allows.
 func (g *Granter) open(ctx context.Context, r *Request, approval authority.Approval, how string, key authority.APIKey) (granted, error) {
+	// The client's bounds and then the key's: a key that was narrowed on purpose must not widen with whoever presents it
+	// (SEC-145). Refused, and not narrowed in silence, because a script cannot see that it got less.
 	scope, err := r.Client.GrantScope(r.Scope)
 	if err != nil {
 		return granted{}, err

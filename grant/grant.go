@@ -1,5 +1,10 @@
 // Package grant is the one pipeline that turns what a client presents into tokens. Every grant type is a short file that
 // finds the family; the checks before and the tokens after are shared, and nobody issues tokens beside them.
+//
+// What comes in is a Request: a grant, and a client that the caller (endpoint, or a room of compat) has authenticated. What
+// goes out is an Answer, or an error that is ready for the wire. The law it keeps: whether the client may use the grant,
+// whether the person may still be acted for, the second factor and single use are checked here for every way to a token, so
+// that no wire can forget one of them (SEC-155, SEC-175); and what is refused has cost an honest client nothing.
 package grant
 
 import (
@@ -25,10 +30,13 @@ type Granter struct {
 
 // Request is what a client presents at the token endpoint, taken apart and authenticated by whoever speaks its wire.
 type Request struct {
-	Type   oauth.GrantType
+	Type oauth.GrantType
+	// Client must come from Registry.Authenticate, never from a mere look-up: nothing here looks at a client's secret
+	// again, and codes and refresh tokens are bound to this very client (SEC-041, SEC-119).
 	Client authority.Client // authenticated
 	Origin authority.Origin
 
+	// Each grant reads its own field and no other; what else a caller fills in is ignored.
 	Code         secret.String
 	DeviceCode   secret.String
 	RefreshToken secret.String
@@ -37,8 +45,10 @@ type Request struct {
 	Password     secret.String
 	RedirectURI  string
 	Verifier     string // "" : none was sent
-	Scope        oauth.Scope
-	Resources    []string
+	// Empty: what the client gets by default; at a refresh, what was approved. A code and a device code have their scope
+	// from the request that was approved, and ignore this one.
+	Scope     oauth.Scope
+	Resources []string
 	// Named puts preferred_username and azp into the access token, for wires whose clients read their tokens. KeyAudience is
 	// then added to the audience where an API key began the session; "" : nothing is.
 	Named       bool
@@ -58,7 +68,8 @@ type Answer struct {
 	Waited bool
 }
 
-// granted is what a kind found: the family (none for a service), and what the tokens are to say.
+// granted is what a kind found: the family (none for a service), and what the tokens are to say. Beside an error
+// only waited counts, which has to be told with it.
 type granted struct {
 	family   *authority.Family
 	scope    oauth.Scope
@@ -69,13 +80,14 @@ type granted struct {
 	ready    bool // refresh is a ready token, and all that the client gets
 }
 
-// kind is one grant type.
+// kind is one grant type. There is no hook for tokens: a kind cannot make any, so that the shared end cannot be left out.
 type kind interface {
 	// redeem checks what is particular to the grant and changes the store, once.
 	redeem(ctx context.Context, g *Granter, r *Request) (granted, error)
 }
 
-// kindOf knows every grant type that there is; nil for others.
+// kindOf knows every grant type that there is; nil for others. It is a switch and no map, so that nothing is built when the
+// program starts.
 func kindOf(name oauth.GrantType) kind {
 	switch name {
 	case oauth.GrantAuthorizationCode:
@@ -94,7 +106,9 @@ func kindOf(name oauth.GrantType) kind {
 	return nil
 }
 
-// Types returns the grant types that the pipeline redeems, for the authority's metadata; that of passwords is not told.
+// Types returns the grant types that the pipeline redeems, for the authority's metadata; that of passwords is not told. It
+// is there for the clients that were registered for it and for nobody else (RFC 9700 section 2.4, SEC-048); a client that
+// reads metadata should not be led to it.
 func Types() []oauth.GrantType {
 	return []oauth.GrantType{
 		oauth.GrantAuthorizationCode, oauth.GrantDeviceCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials,
@@ -109,6 +123,8 @@ func (g *Granter) Redeem(ctx context.Context, r Request) (Answer, error) {
 	if k == nil {
 		return Answer{}, oauth.Errorf(oauth.UnsupportedGrantType, "this grant type is not known here")
 	}
+	// Before the kind looks at anything that was presented: a client that may not use a grant cannot find out whether a
+	// code or a password is good, and consumes none.
 	if !r.Client.Allows(r.Type) {
 		if r.Type == oauth.GrantPassword { // to whom it is not registered for, it does not exist (RFC 9700 section 2.4)
 			return Answer{}, oauth.Errorf(oauth.UnsupportedGrantType, "this grant type is not known here")
@@ -117,6 +133,8 @@ func (g *Granter) Redeem(ctx context.Context, r Request) (Answer, error) {
 	}
 	found, err := k.redeem(ctx, g, &r)
 	if err != nil {
+		// An answer that is lost from here on is not a login that is lost: codes and refresh tokens yield the same
+		// successor to the same client again (SEC-110).
 		return Answer{Waited: found.waited}, wireError(err)
 	}
 	if found.ready {
@@ -129,6 +147,8 @@ func (g *Granter) Redeem(ctx context.Context, r Request) (Answer, error) {
 // tokens is the shared end of every grant: access token, ID token where openid was granted, refresh token where the
 // client's setting gives one.
 func (g *Granter) tokens(ctx context.Context, r *Request, found granted) (oauth.Token, error) {
+	// Client credentials: a service has no session that could be renewed, and so no refresh token (RFC 6749 section 4.4.3,
+	// SEC-127).
 	if found.family == nil {
 		access, life, err := g.Authority.Tokens.Service(r.Client, found.scope, found.audience)
 		return oauth.Token{Access: access, Type: "Bearer", ExpiresIn: seconds(life), Scope: found.scope}, err
@@ -143,6 +163,8 @@ func (g *Granter) tokens(ctx context.Context, r *Request, found granted) (oauth.
 	}
 	var ready secret.String
 	switch {
+	// It goes into the ID token under the name that the client reads it by; there is no refresh token beside it, since
+	// whoever holds a ready token renews it with itself.
 	case family.Kind == authority.FamilyReady:
 		ready = found.refresh
 		token.SessionExpiresIn = seconds(family.Ends.Sub(g.now()))
@@ -159,6 +181,7 @@ func (g *Granter) tokens(ctx context.Context, r *Request, found granted) (oauth.
 	return token, err
 }
 
+// access makes the access token, in the plain form or in the one that names the person (Request.Named).
 func (g *Granter) access(ctx context.Context, r *Request, family authority.Family, found granted) (secret.String, time.Duration, error) {
 	if !r.Named {
 		return g.Authority.Tokens.Access(family, r.Client, found.scope, found.audience)
@@ -177,6 +200,8 @@ func (g *Granter) now() time.Time {
 	return g.Now()
 }
 
+// refreshes reports whether the client is given refresh tokens. The family has one either way; it is derived from what was
+// presented and simply not told.
 func refreshes(client authority.Client, scope oauth.Scope) bool {
 	switch client.Refreshing {
 	case authority.RefreshNever:
@@ -190,7 +215,9 @@ func refreshes(client authority.Client, scope oauth.Scope) bool {
 // seconds are whole ones, rounded up: what was begun a moment ago says the life that it was given.
 func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
-// wireError is the one map from the authority's errors to the wire's.
+// wireError is the one map from the authority's errors to the wire's. What could not be found out is 503 and never a
+// refusal: to invalid_grant a client answers by throwing away a session that lives (SEC-118). An error that is not in this
+// list stays as it is, for the caller to log and to call a server_error.
 func wireError(err error) error {
 	var wire *oauth.Error
 	switch {

@@ -1,4 +1,9 @@
 // Package apikey issues and checks credentials for scripts.
+//
+// What comes in is a wish for a key, from its person or from an administrator who acts for the person, or a key that a
+// script presents; what goes out is the key, once, or the row that it stands for. The law it keeps: only a keyed hash is
+// stored (SEC-125), a key begins sessions and is never itself sent to an API, and what is over for its person is over for
+// the key at once (SEC-143).
 package apikey
 
 import (
@@ -18,7 +23,8 @@ import (
 const (
 	apiKeyPurpose = "api key"
 	apiKeyPrefix  = "dwk_"
-	// maxAPIKeys bounds the keys of one person.
+	// maxAPIKeys bounds the keys of one person. It is enforced by the store in the transaction that adds, so that fifty
+	// creations at once do not pass it (SEC-150).
 	maxAPIKeys = 50
 	// maxKeyName is how many bytes of a name are kept.
 	maxKeyName = 100
@@ -56,6 +62,8 @@ func (k *Keys) Issue(ctx context.Context, ask Ask) (secret.String, authority.API
 	if given.IsZero() {
 		given = authority.NewOpaque(apiKeyPrefix)
 	}
+	// The hint is for lists, where people recognise a key: at most seven characters, and never more than half of a short
+	// one.
 	text, now := given.Reveal(), k.now()
 	key := authority.APIKey{
 		ID: authority.NewID(now), PersonID: ask.PersonID, Name: cutText(ask.Name, maxKeyName), Scope: ask.Scope, IssuedBy: ask.IssuedBy, Created: now,
@@ -64,6 +72,7 @@ func (k *Keys) Issue(ctx context.Context, ask Ask) (secret.String, authority.API
 	if ask.Life > 0 {
 		key.Expires = now.Add(ask.Life)
 	}
+	// With the key, in one transaction: there is no key without a line in the audit (SEC-278).
 	event := k.recorder.Prepare(authority.Event{
 		Kind: authority.EventAPIKeyIssued, PersonID: key.PersonID, Actor: key.IssuedBy, Address: ask.Address, Detail: key.ID,
 	})
@@ -74,6 +83,7 @@ func (k *Keys) Issue(ctx context.Context, ask Ask) (secret.String, authority.API
 // gone or disabled. A mistyped key of our form is refused by its checksum, without a look-up.
 func (k *Keys) Check(ctx context.Context, given secret.String) (authority.APIKey, error) {
 	text := given.Reveal()
+	// Bounded before it is hashed. The checksum holds for our prefix alone: imported keys have a form of their own.
 	if text == "" || len(text) > 256 || strings.HasPrefix(text, apiKeyPrefix) && !authority.Intact(text) {
 		return authority.APIKey{}, authority.ErrUnknown
 	}
@@ -85,9 +95,11 @@ func (k *Keys) Check(ctx context.Context, given secret.String) (authority.APIKey
 	if !key.Revoked.IsZero() || !key.Expires.IsZero() && !now.Before(key.Expires) {
 		return authority.APIKey{}, authority.ErrUnknown
 	}
+	// Asked at every use and remembered by nobody, so that disabling a person reaches keys on every replica (SEC-143).
 	if active, err := k.sessions.Active(ctx, key.PersonID); err != nil || !active {
 		return authority.APIKey{}, errors.Join(authority.ErrUnknown, err)
 	}
+	// A script that asks every second costs one write a minute.
 	if now.Sub(key.LastUsed) < time.Minute {
 		return key, nil
 	}
@@ -97,6 +109,8 @@ func (k *Keys) Check(ctx context.Context, given secret.String) (authority.APIKey
 	})
 }
 
+// find looks under every live master key, the current one first: keys issued before a rotation stay good in the overlap
+// (SEC-128).
 func (k *Keys) find(ctx context.Context, text string) (authority.APIKey, error) {
 	for _, hash := range k.master.Hashes(apiKeyPurpose, []byte(text)) {
 		key, err := k.store.APIKeyByHash(ctx, hash)
@@ -112,10 +126,13 @@ func (k *Keys) Of(ctx context.Context, personID string) ([]authority.APIKey, err
 	return k.store.APIKeysOf(ctx, personID)
 }
 
-// Revoke ends a key of the person and every session that it began; ErrUnknown for a key of somebody else.
+// Revoke ends a key of the person and every session that it began; ErrUnknown for a key of somebody else. The key is ended
+// first and its sessions after it: whoever presents it in between begins nothing new. A store that fails half way leaves
+// the key revoked; calling it again ends the rest.
 func (k *Keys) Revoke(ctx context.Context, personID, id, actor, address string) error {
 	_, err := k.store.ChangeAPIKey(ctx, id, func(key *authority.APIKey) (authority.After, error) {
 		switch {
+		// As if there were no such key: ids must not tell who has which (SEC-148, CVE-2025-27507).
 		case key.PersonID != personID:
 			return authority.After{}, authority.ErrUnknown
 		case !key.Revoked.IsZero():
@@ -140,6 +157,7 @@ func (k *Keys) Revoke(ctx context.Context, personID, id, actor, address string) 
 	return nil
 }
 
+// cutText cuts a name without leaving half a character, which a store of text would refuse.
 func cutText(text string, most int) string {
 	if len(text) > most {
 		text = text[:most]

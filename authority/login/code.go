@@ -17,15 +17,18 @@ import (
 )
 
 const (
-	// codeLife is how long an authorization code can be redeemed.
+	// codeLife is how long an authorization code can be redeemed. The way is browser, loopback address, this server:
+	// whoever needs more than a minute for it has copied the code (SEC-021, SEC-028).
 	codeLife = time.Minute
-	// codeRepeat is how long the same redemption gets the same answer: duplicates in flight.
+	// codeRepeat is how long the same redemption gets the same answer: duplicates in flight. Longer, and a thief who saw
+	// the answer fail would have time; shorter, and a proxy that repeats a POST ends a login (SEC-293).
 	codeRepeat = 5 * time.Second
 	// requestLife is how long a person may take over the pages.
 	requestLife = 30 * time.Minute
 )
 
-// Logins carries authorization requests through the pages and turns approvals into codes and codes into families.
+// Logins carries authorization requests through the pages and turns approvals into codes and codes into families. A request
+// is in no row before it is approved: pages that are opened and left cost the store nothing (SEC-334).
 type Logins struct {
 	issuer   string
 	store    authority.Codes
@@ -50,6 +53,8 @@ func (l *Logins) Seal(request authority.AuthorizationRequest) string {
 // Open returns a sealed request: ErrUnknown for a forged one, ErrExpired (with the request) half an hour after Seal.
 func (l *Logins) Open(sealed string) (authority.AuthorizationRequest, error) {
 	var request authority.AuthorizationRequest
+	// What was approved is what was asked for: a client id, scope or address that was changed on the way does not open
+	// (SEC-014, CVE-2026-7571).
 	plain, err := l.master.OpenText("authorization request", sealed, nil)
 	if err != nil || json.Unmarshal(plain, &request) != nil {
 		return authority.AuthorizationRequest{}, authority.ErrUnknown
@@ -62,6 +67,7 @@ func (l *Logins) Open(sealed string) (authority.AuthorizationRequest, error) {
 
 // Approve makes a code for the request and returns where the browser is to go with it (RFC 6749 section 4.1.2, RFC 9207).
 func (l *Logins) Approve(ctx context.Context, request authority.AuthorizationRequest, approval authority.Approval) (redirect string, err error) {
+	// The store keeps its hash and the event says nothing of it: the code is in the redirect and nowhere else.
 	code := authority.NewSecret()
 	event := l.sessions.recorder.Prepare(authority.Event{
 		Kind: authority.EventApproved, PersonID: approval.PersonID, ClientID: request.ClientID, Address: approval.Address,
@@ -76,7 +82,8 @@ func (l *Logins) Approve(ctx context.Context, request authority.AuthorizationReq
 	return l.answer(request, url.Values{"code": {code.Reveal()}}), nil
 }
 
-// Refuse returns where the browser is to go with an error (RFC 6749 section 4.1.2.1).
+// Refuse returns where the browser is to go with an error (RFC 6749 section 4.1.2.1). The caller has checked that the
+// redirect URI is registered for the client; an error for any other goes on a page (SEC-001).
 func (l *Logins) Refuse(request authority.AuthorizationRequest, refusal *oauth.Error) (redirect string) {
 	values := url.Values{"error": {string(refusal.Code)}}
 	if refusal.Description != "" {
@@ -85,6 +92,8 @@ func (l *Logins) Refuse(request authority.AuthorizationRequest, refusal *oauth.E
 	return l.answer(request, values)
 }
 
+// The state goes back byte for byte, encoded by net/url, so that a line break in it cannot become a header (SEC-019); and
+// iss goes with errors too, or a client could not tell whose error it got (RFC 9207 section 2, SEC-020).
 func (l *Logins) answer(request authority.AuthorizationRequest, values url.Values) string {
 	if request.State != "" {
 		values.Set("state", request.State)
@@ -101,7 +110,7 @@ func (l *Logins) answer(request authority.AuthorizationRequest, values url.Value
 // invalid_grant.
 func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, error) {
 	refused := oauth.Errorf(oauth.InvalidGrant, "the code is wrong, was used before, or has expired")
-	var begun authority.Family
+	var begun authority.Family // where verdict is codeFresh
 	var verdict codeVerdict
 	code, err := l.store.ChangeCode(ctx, codeID(ask.Code), func(c *authority.Code) (authority.After, error) {
 		verdict = ask.judge(c, l.now())
@@ -110,6 +119,7 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 		}
 		var err error
 		begun, err = l.sessions.begin(ask.Client, c.Approval, familySeed{
+			// The address is that of the browser that asked. Whoever redeems may be a program behind another one (SEC-028).
 			How: "browser", Audience: c.Request.Audience, Origin: c.Request.Origin, Presented: ask.Code,
 		})
 		c.Redeemed, c.FamilyID = l.now(), begun.ID
@@ -122,6 +132,8 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 		return Redeemed{}, err
 	}
 	switch verdict {
+	// After the five seconds, or with a wrong verifier, somebody else has had the code: what the first redemption gave dies
+	// with it (RFC 6749 section 4.1.2, SEC-037). The session is ended before the refusal is told.
 	case codeReplayed:
 		l.sessions.recorder.Record(ctx, authority.Event{
 			Kind: authority.EventCodeReplay, PersonID: code.Approval.PersonID, ClientID: ask.Client.ID, FamilyID: code.FamilyID,
@@ -133,6 +145,8 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 		return Redeemed{}, refused
 	case codeRefused:
 		return Redeemed{}, refused
+	// A duplicate in flight: firstAnswer derives the same first token again, and no second family comes of it (SEC-038,
+	// SEC-039).
 	case codeRepeated:
 		if begun, err = l.sessions.Get(ctx, code.FamilyID); err != nil {
 			return Redeemed{}, err
@@ -142,7 +156,8 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 	return Redeemed{Family: begun, Refresh: refresh, Nonce: code.Request.Nonce}, err
 }
 
-// CodeRedemption is what a client presents with a code.
+// CodeRedemption is what a client presents with a code. Verifier was parsed by the caller: one of a wrong length or alphabet
+// never gets here (RFC 7636 section 4.1, SEC-046).
 type CodeRedemption struct {
 	Client      authority.Client
 	Code        secret.String
@@ -161,6 +176,7 @@ type Redeemed struct {
 type codeVerdict int
 
 const (
+	// The zero value refuses: a path that forgot to judge gives nothing out.
 	codeRefused codeVerdict = iota
 	codeFresh
 	codeRepeated
@@ -170,6 +186,8 @@ const (
 // judge looks at each binding by itself: a code is refused where any of them does not hold (CVE-2026-28513 was an AND for
 // an OR).
 func (r *CodeRedemption) judge(c *authority.Code, now time.Time) codeVerdict {
+	// The redirect URI is compared letter by letter, its port too: at the token endpoint it is the one that was used
+	// (SEC-042), and no longer a pattern that was registered.
 	right := c.Request.ClientID == r.Client.ID
 	right = right && c.Request.RedirectURI == r.RedirectURI
 	right = right && c.Request.Challenge.Matches(r.Verifier)

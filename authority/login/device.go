@@ -28,6 +28,9 @@ const (
 )
 
 // Devices is the law of device logins (RFC 8628): a terminal begins one and polls, a person decides in a browser.
+//
+// What a poll needs is in memory and in the code itself: decided, pace and waiters belong to this replica, and none of them
+// decides anything. Whether a login may be redeemed is judged by the store alone (Redeem).
 type Devices struct {
 	store    authority.DeviceRequests
 	attempts identity.Attempts
@@ -56,7 +59,7 @@ func (d *Devices) Wake(id string) { d.waiters.Wake(id) }
 // Drain answers every waiting poll at once; new ones do not wait.
 func (d *Devices) Drain() { d.waiters.Drain() }
 
-// DeviceAsk is what a terminal asks for, checked.
+// DeviceAsk is what a terminal asks for, checked. The caller has checked scope and audience against the client.
 type DeviceAsk struct {
 	Scope     oauth.Scope
 	Audience  []string
@@ -76,6 +79,8 @@ type DeviceBegun struct {
 
 // Begin begins a device login: one row. ErrTooMany where the address has too many that nobody has decided.
 func (d *Devices) Begin(ctx context.Context, client authority.Client, ask DeviceAsk) (DeviceBegun, error) {
+	// For wires that do not ask it themselves: the device login can be phished, and is off for a client that never asked
+	// for it (SEC-087).
 	if client.Disabled || !client.Allows(oauth.GrantDeviceCode) {
 		return DeviceBegun{}, oauth.Errorf(oauth.UnauthorizedClient, "this application may not use the device login")
 	}
@@ -103,7 +108,9 @@ func (d *Devices) Begin(ctx context.Context, client authority.Client, ask Device
 	}, nil
 }
 
-// add stores the request under a user code that no live request has: the store holds them apart (SEC-107).
+// add stores the request under a user code that no live request has: the store holds them apart (SEC-107). Codes are drawn
+// anew and not counted up, since neighbours could be guessed. Eight that were all taken mean a store that is full, not bad
+// luck: at 20 to the 8th, a million live codes are hit once in 25,000 draws.
 func (d *Devices) add(ctx context.Context, request *authority.DeviceRequest, alphabet string) error {
 	length := d.codes.Length(usercode.WindowOf(request.Created))
 	for range codeTries {
@@ -125,6 +132,7 @@ func (d *Devices) Get(ctx context.Context, id string) (authority.DeviceRequest, 
 // approval.Scope may be narrower than what was asked for; nil stands for all of it. Where the request names a binding, an
 // approval that did not come through it is ErrUnknown.
 func (d *Devices) Approve(ctx context.Context, id string, approval authority.Approval) (authority.DeviceRequest, error) {
+	// Prepared inside the transaction and stored by it: there is no approval without its line in the audit (SEC-278).
 	event := d.sessions.recorder.Prepare
 	return d.decide(ctx, id, func(r *authority.DeviceRequest, now time.Time) (authority.Event, error) {
 		if r.Binding != "" && r.Binding != approval.Binding {
@@ -133,6 +141,7 @@ func (d *Devices) Approve(ctx context.Context, id string, approval authority.App
 		if r.Approval = approval; approval.Scope == nil {
 			r.Approval.Scope = r.Scope
 		}
+		// A page that was tampered with cannot give more than the terminal asked for (SEC-014).
 		r.Approval.Scope = within(r.Approval.Scope, r.Scope)
 		if approval.At.IsZero() {
 			r.Approval.At = now
@@ -173,12 +182,15 @@ func (d *Devices) denied(r *authority.DeviceRequest, personID, address string) a
 	})
 }
 
-// decide turns a pending request into a decided one.
+// decide turns a pending request into a decided one. The caller has signed the person in and asked; here it is judged
+// whether there is still something to decide. Of two tabs, or an approval and a denial at once, the store lets one through
+// (SEC-077).
 func (d *Devices) decide(
 	ctx context.Context, id string, verdict func(*authority.DeviceRequest, time.Time) (authority.Event, error),
 ) (authority.DeviceRequest, error) {
 	var found authority.DeviceRequest
 	request, err := d.store.ChangeDeviceRequest(ctx, id, func(r *authority.DeviceRequest) (authority.After, error) {
+		// Inside the function: a transaction that waited is judged by the time at which it runs (SEC-076).
 		now := d.now()
 		switch found = *r; {
 		case r.State != authority.DevicePending:
@@ -202,7 +214,8 @@ func decidable(r *authority.DeviceRequest, now time.Time) bool {
 	return now.Before(r.Expires.Add(-deviceMargin))
 }
 
-// announce tells this replica at once what was committed; the others hear of it from the store.
+// announce tells this replica at once what was committed; the others hear of it from the store. Only after the commit: news
+// of a change that is then undone could not be called back.
 func (d *Devices) announce(request authority.DeviceRequest) {
 	d.decided.Learn(authority.Decision{ID: request.ID, State: request.State, Decided: request.Decided, Expires: request.Expires})
 	d.waiters.Wake(request.ID)
@@ -215,6 +228,7 @@ func (d *Devices) Disown(ctx context.Context, id, personID, address string) erro
 		switch {
 		case r.State == authority.DeviceDenied || r.State == authority.DeviceRefused:
 			return authority.After{}, authority.ErrNoChange
+		// Else anybody who signed in could end the logins of others by their ids.
 		case r.State != authority.DevicePending && r.Approval.PersonID != personID:
 			return authority.After{}, authority.ErrUnknown
 		case r.State == authority.DeviceRedeemed:
@@ -226,6 +240,7 @@ func (d *Devices) Disown(ctx context.Context, id, personID, address string) erro
 	if err != nil {
 		return err
 	}
+	// The terminal holds its tokens already, so that denying the request would change nothing (SEC-093).
 	if request.State == authority.DeviceRedeemed {
 		return d.sessions.End(ctx, request.FamilyID, personID, "disowned", address)
 	}
@@ -243,6 +258,8 @@ func (d *Devices) Disown(ctx context.Context, id, personID, address string) erro
 func (d *Devices) Poll(
 	ctx context.Context, client authority.Client, code secret.String, wait time.Duration, address string,
 ) (id string, waited bool, err error) {
+	// In this order, the cheapest first: what is forged, foreign or expired dies without a look at anything that is shared,
+	// and what is decided is told to whoever asks, however early; only a pending poll is paced.
 	opened, err := d.open(code, client)
 	if err != nil {
 		return "", false, err
@@ -250,6 +267,8 @@ func (d *Devices) Poll(
 	if decided, err := d.verdict(opened.id); decided {
 		return opened.id, false, err
 	}
+	// The client adds five seconds to its interval and keeps them (RFC 8628 section 3.5, SEC-073). It is paced by login and
+	// never by address, which many terminals share.
 	if interval, ok := d.pace.Poll(opened.id); !ok {
 		slow := oauth.Errorf(oauth.SlowDown, "poll no more often than every %d seconds", int(interval.Seconds()))
 		return opened.id, false, slow
@@ -261,7 +280,8 @@ func (d *Devices) Poll(
 	return opened.id, waited, err
 }
 
-// wait waits for a decision, at most until the code expires.
+// wait waits for a decision, at most until the code expires. ctx is looked at before the verdict: who has left is not
+// redeemed, even where the decision came in the same moment.
 func (d *Devices) wait(ctx context.Context, code deviceCode, most time.Duration, address string) (waited bool, err error) {
 	_, waited = d.waiters.Wait(ctx, code.id, address, min(most, code.expires.Sub(d.now())))
 	if err := ctx.Err(); err != nil {
@@ -273,6 +293,7 @@ func (d *Devices) wait(ctx context.Context, code deviceCode, most time.Duration,
 	if !d.now().Before(code.expires) {
 		return waited, expired()
 	}
+	// What was waited for here counts as the interval: the next poll may come at once.
 	if waited {
 		d.pace.Waited(code.id)
 	}
@@ -287,6 +308,7 @@ func (d *Devices) open(code secret.String, client authority.Client) (deviceCode,
 		return deviceCode{}, refused("the device code is not one of this application")
 	case client.Disabled || !client.Allows(oauth.GrantDeviceCode):
 		return deviceCode{}, oauth.Errorf(oauth.UnauthorizedClient, "this application may not use the device login")
+	// Last, so that expired_token is only told to the client whose code it was; others learn nothing of it.
 	case !d.now().Before(opened.expires):
 		return deviceCode{}, expired()
 	}
@@ -325,7 +347,7 @@ func expired() error {
 
 func refused(why string) error { return &oauth.Error{Code: oauth.InvalidGrant, Description: why} }
 
-// within returns the values of scope that are also in limit.
+// within returns a copy of the values of scope that are also in limit: the slice may be a row's, which a store holds on to.
 func within(scope, limit oauth.Scope) oauth.Scope {
 	return slices.DeleteFunc(slices.Clone(scope), func(value string) bool { return !limit.Has(value) })
 }

@@ -13,6 +13,8 @@ import (
 
 const (
 	deviceCodePurpose = "device code"
+	// A code of another version is refused like a forged one. The replica that made it still takes it, in a rolling
+	// upgrade, and it lives ten minutes.
 	deviceCodeVersion = 1
 	// maxDeviceCode is above the length of every code that we make: longer ones are not worth decoding.
 	maxDeviceCode = 2048
@@ -30,7 +32,8 @@ type deviceCode struct {
 	thumbprint string          // of the DPoP key (RFC 9449); "" : none
 }
 
-// seal writes: version, expiry in milliseconds, hash of the scope, then each text behind its length.
+// seal writes: version, expiry in milliseconds, hash of the scope, then each text behind its length. The lengths make it
+// one to one: no two codes have the same plaintext, whatever is in their texts.
 func (c deviceCode) seal(master *keys.Master) secret.String {
 	texts := []string{c.id, c.client, string(c.challenge), c.thumbprint}
 	plain := make([]byte, 0, 160)
@@ -69,6 +72,7 @@ func parseDeviceCode(plain []byte) (deviceCode, bool) {
 	var texts [4]string
 	for i := range texts {
 		length, size := binary.Uvarint(rest)
+		// Compared as unsigned: a length that is near 2 to the 64th must not turn negative and pass.
 		if size <= 0 || length > uint64(len(rest)-size) {
 			return deviceCode{}, false
 		}

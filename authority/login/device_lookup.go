@@ -41,6 +41,8 @@ func (d *Devices) Lookup(ctx context.Context, userCode string, guesser Guesser) 
 	case err == nil:
 		err = d.takeBack(ctx, person, host)
 	case errors.Is(err, authority.ErrUnknown):
+		// The count of all misses, over which new codes grow longer: with many live codes somebody's code is hit sooner
+		// (RFC 8628 section 5.1). It refuses nobody, or a few strangers could close the page for everybody.
 		d.codes.Miss(window)
 		d.sessions.recorder.Record(ctx, authority.Event{Kind: authority.EventCodeGuess, PersonID: guesser.PersonID, Address: guesser.Address})
 	}
@@ -80,6 +82,7 @@ func (d *Devices) find(ctx context.Context, userCode string, now time.Time) (aut
 	if err != nil {
 		return authority.DeviceRequest{}, err
 	}
+	// The same words as for a code that never was: who guesses learns nothing of the logins of others (SEC-105).
 	if request.State != authority.DevicePending || !decidable(&request, now) {
 		return authority.DeviceRequest{}, authority.ErrUnknown
 	}

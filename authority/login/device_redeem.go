@@ -26,6 +26,7 @@ func (d *Devices) Redeem(ctx context.Context, id string, ask DeviceRedemption) (
 	if err != nil {
 		return Redeemed{}, err
 	}
+	// Before the store: who has the device code and not the verifier costs it nothing and uses nothing up.
 	if err := opened.proven(id, ask.Verifier); err != nil {
 		return Redeemed{}, err
 	}
@@ -61,7 +62,9 @@ func (c deviceCode) proven(id, verifier string) error {
 	return nil
 }
 
-// become returns the family that the request becomes, or has become before.
+// become returns the family that the request becomes, or has become before. All that costs time (deriving, asking for the
+// person) is done before the transaction, whose function only compares and sets. Polls that get here at once each make a
+// family, and one of them is kept (SEC-075).
 func (d *Devices) become(ctx context.Context, code deviceCode, ask DeviceRedemption) (authority.Family, error) {
 	request, err := d.store.DeviceRequest(ctx, code.id)
 	if err != nil {
@@ -105,7 +108,7 @@ func (d *Devices) become(ctx context.Context, code deviceCode, ask DeviceRedempt
 }
 
 // begin makes the family, narrowed to what the client may still ask for (SEC-079). Its machine bears the label that the
-// person saw.
+// person saw. Address and agent are those of the terminal that redeems: it is the machine that will hold the session.
 func (d *Devices) begin(request authority.DeviceRequest, ask DeviceRedemption) (authority.Family, error) {
 	approval, origin := request.Approval, ask.Origin
 	origin.Machine = request.Origin.Machine
@@ -118,7 +121,8 @@ func (d *Devices) begin(request authority.DeviceRequest, ask DeviceRedemption) (
 	})
 }
 
-// good checks what may have changed since the approval.
+// good checks what may have changed since the approval. A disabled person (SEC-078) and a scope that somebody changed in
+// the row are refused here; a client that was disabled is, by open.
 func (d *Devices) good(ctx context.Context, request authority.DeviceRequest, code deviceCode, client authority.Client) error {
 	if !code.ofScope(request.Scope) {
 		return refused("the device code is not of this login")

@@ -2,14 +2,9 @@ package login
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/doorward/doorward/authority"
@@ -20,7 +15,8 @@ import (
 	"github.com/doorward/doorward/secret"
 )
 
-// Sessions keeps the families: one row for what one machine holds, from login to logout.
+// Sessions keeps the families: one row for what one machine holds, from login to logout. Every change of a family goes
+// through ChangeFamily, and every end leaves a mark: the row ends the refresh token, the mark its access tokens.
 type Sessions struct {
 	store    authority.Families
 	feed     authority.Feed
@@ -42,7 +38,8 @@ type familySeed struct {
 	IssuedBy  string
 }
 
-// begin makes a family that nobody has stored yet.
+// begin makes a family that nobody has stored yet. It is made outside the transaction that stores it; a family that loses
+// the race is thrown away. Approved scope and methods are taken as they are: whoever calls has judged them.
 func (s *Sessions) begin(client authority.Client, approval authority.Approval, seed familySeed) (authority.Family, error) {
 	now := s.now()
 	family := authority.Family{
@@ -55,6 +52,8 @@ func (s *Sessions) begin(client authority.Client, approval authority.Approval, s
 	if client.Absolute > 0 {
 		family.Ends = now.Add(client.Absolute)
 	}
+	// A client that reads a ready token from its ID token gets a family of that kind, whose token is checked here at every
+	// use and so can be revoked.
 	if client.ReadyClaim != "" {
 		family.Kind, family.Level, family.Ends = authority.FamilyReady, loginLevel, now.Add(loginLevel.Life())
 		first, err := s.readyToken(family, client, 0, seed.Presented.Reveal())
@@ -73,6 +72,7 @@ func (s *Sessions) Open(ctx context.Context, client authority.Client, approval a
 	if err != nil {
 		return Redeemed{}, err
 	}
+	// Drawn anew, since a password or a key presented twice would derive the same tokens.
 	presented := authority.NewSecret()
 	family, err := s.begin(client, approval, familySeed{
 		How: how, Audience: audience, Origin: origin, Presented: presented, APIKeyID: key.ID, IssuedBy: key.IssuedBy,
@@ -90,9 +90,12 @@ func (s *Sessions) Open(ctx context.Context, client authority.Client, approval a
 // firstAnswer returns the family's first refresh token (its ready token, where the client's logins end in one) to whoever presents what it was redeemed from, as often as that
 // happens, until the token is used. After that, and for a family that has ended, it is invalid_grant.
 func (s *Sessions) firstAnswer(ctx context.Context, family authority.Family, client authority.Client, presented secret.String) (secret.String, error) {
+	// Generation > 0 means that the first token was used: the client has it, and who asks for it again is somebody else.
 	if !family.Ended.IsZero() || family.Generation > 0 || s.markedOver(family) {
 		return secret.String{}, oauth.Errorf(oauth.InvalidGrant, "the code was used before")
 	}
+	// Asked last, when the family is stored: a person who is disabled while the redemption runs is seen by one of the two
+	// (SEC-078).
 	if active, err := s.Active(ctx, family.PersonID); err != nil {
 		return secret.String{}, err
 	} else if !active {
@@ -130,67 +133,6 @@ func (s *Sessions) markedOver(family authority.Family) bool {
 	return s.marks.Over(family.ID, family.PersonID, family.ClientID, family.Created)
 }
 
-// derive makes the secret of a generation from the one presented before it. The tag behind it lets anybody with the
-// master key see, without a look-up, that a secret is of ours: a family cannot be ended by somebody who only knows its id.
-func (s *Sessions) derive(family authority.Family, generation int64, presented string) (string, error) {
-	var number [8]byte
-	binary.BigEndian.PutUint64(number[:], uint64(generation))
-	body, err := s.master.Derive(family.KeyID, "refresh token", family.Salt, number[:], []byte(presented))
-	if err != nil {
-		return "", err
-	}
-	tag, err := s.tag(family.KeyID, family.ID, generation, body[:])
-	return base64.RawURLEncoding.EncodeToString(append(body[:], tag...)), err
-}
-
-const tagSize = 13 // 32 + 13 bytes make 60 characters of base64url, without spare bits
-
-func (s *Sessions) tag(keyID, familyID string, generation int64, body []byte) ([]byte, error) {
-	var number [8]byte
-	binary.BigEndian.PutUint64(number[:], uint64(generation))
-	tag, err := s.master.Derive(keyID, "refresh token tag", []byte(familyID), number[:], body)
-	return tag[:tagSize], err
-}
-
-func refreshText(familyID string, generation int64, text string) secret.String {
-	return secret.New(familyID + "." + strconv.FormatInt(generation, 10) + "." + text)
-}
-
-// presentedToken is a refresh token taken apart.
-type presentedToken struct {
-	familyID   string
-	generation int64
-	text       string // the third part
-	hash       [32]byte
-}
-
-// parse takes a refresh token apart; false for one that we did not make. It costs no look-up.
-func (s *Sessions) parse(token string) (presentedToken, bool) {
-	id, rest, ok := strings.Cut(token, ".")
-	if _, isID := authority.IDTime(id); !ok || !isID {
-		return presentedToken{}, false
-	}
-	number, text, _ := strings.Cut(rest, ".")
-	generation, err := strconv.ParseInt(number, 10, 64)
-	raw, rawErr := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || generation < 0 || strconv.FormatInt(generation, 10) != number || rawErr != nil || len(text) != 60 || len(raw) != 32+tagSize {
-		return presentedToken{}, false
-	}
-	for _, keyID := range s.master.IDs() {
-		tag, err := s.tag(keyID, id, generation, raw[:32])
-		if err == nil && subtle.ConstantTimeCompare(tag, raw[32:]) == 1 {
-			return presentedToken{id, generation, text, sha256.Sum256([]byte(text))}, true
-		}
-	}
-	return presentedToken{}, false
-}
-
-// FamilyOf returns the family of a refresh token of ours, of whatever generation, without a look-up.
-func (s *Sessions) FamilyOf(token string) (id string, ok bool) {
-	presented, ok := s.parse(token)
-	return presented.familyID, ok
-}
-
 // rotation is what became of a presented refresh token.
 type rotation int
 
@@ -212,6 +154,8 @@ func (s *Sessions) Rotate(ctx context.Context, token secret.String, client autho
 		return authority.Family{}, secret.String{}, refused
 	}
 	var outcome rotation
+	// The refusals leave this as success, with outcome set: what a refusal writes (an end, a mark, an event) has to be
+	// committed.
 	family, err := s.store.ChangeFamily(ctx, presented.familyID, func(f *authority.Family) (authority.After, error) {
 		var after authority.After
 		var err error
@@ -225,6 +169,8 @@ func (s *Sessions) Rotate(ctx context.Context, token secret.String, client autho
 		return authority.Family{}, secret.String{}, err
 	}
 	switch outcome {
+	// Derived from what was presented, under the key id in the row: both answers are the same text, and the loser of a race
+	// gets the winner's token (SEC-114, SEC-115).
 	case rotationDone, rotationRepeated:
 		next, err := s.derive(family, family.Generation, presented.text)
 		return family, refreshText(family.ID, family.Generation, next), err
@@ -240,6 +186,10 @@ func (s *Sessions) Rotate(ctx context.Context, token secret.String, client autho
 }
 
 // rotate is the law of refresh tokens (RFC 9700 section 4.14.2; the repeat is FAPI 2.0's rule for lost answers).
+//
+// The order of the cases is the law. Whose token it is comes first, so that another client can end nothing (SEC-119). An
+// end comes before everything that could go on. The current and the previous token, by generation and hash, are the only
+// ones that yield anything; what is left is older, and was stolen or kept too long: the family ends (SEC-109, SEC-111).
 func (s *Sessions) rotate(f *authority.Family, presented presentedToken, client authority.Client, origin authority.Origin) (rotation, authority.After, error) {
 	now := s.now()
 	switch {
@@ -271,11 +221,14 @@ func (s *Sessions) rotate(f *authority.Family, presented presentedToken, client 
 
 // advance puts the successor in the place of the token that was presented.
 func (s *Sessions) advance(f *authority.Family, presented presentedToken, origin authority.Origin, now time.Time) error {
+	// The successor moves to the current master key, so that a session that is used outlives the retirement of an old one
+	// (SEC-128).
 	f.KeyID = s.master.Current()
 	next, err := s.derive(*f, f.Generation+1, presented.text)
 	if err != nil {
 		return err
 	}
+	// Hashes alone: what is in the row derives nothing (SEC-125).
 	f.Previous, f.Current = f.Current, sha256.Sum256([]byte(next))
 	f.Generation++
 	f.Rotated, f.LastUsed, f.LastAddress = now, now, origin.Address
@@ -287,6 +240,8 @@ func (s *Sessions) advance(f *authority.Family, presented presentedToken, origin
 func (s *Sessions) over(f *authority.Family, client authority.Client, now time.Time) bool {
 	return !f.Ended.IsZero() ||
 		!f.Ends.IsZero() && !now.Before(f.Ends) ||
+		// By the client's setting of today: an operator who shortens it reaches the sessions that exist. A check of a token
+		// is no use of the session, else a service that introspects would keep it alive (SEC-122).
 		f.Kind == authority.FamilySession && client.Idle > 0 && now.Sub(f.LastUsed) > client.Idle ||
 		s.markedOver(*f)
 }
@@ -299,13 +254,14 @@ func (s *Sessions) Of(ctx context.Context, personID string) ([]authority.Family,
 	return s.store.FamiliesOf(ctx, personID, s.now())
 }
 
-// Get returns a family, an ended one too, or ErrUnknown.
+// Get returns a family, an ended one too, or ErrUnknown. The row alone: marks and times are not asked.
 func (s *Sessions) Get(ctx context.Context, id string) (authority.Family, error) {
 	return s.store.Family(ctx, id)
 }
 
 // End ends a family for good: its refresh token at once, its access tokens within a second on every replica. Ending an
-// ended one changes nothing. actor is who did it, reason a word for the audit.
+// ended one changes nothing. actor is who did it, reason a word for the audit. The callers are logout, revocation, the
+// pages, the administrator's commands and the replays found here.
 func (s *Sessions) End(ctx context.Context, id, actor, reason, address string) error {
 	mark := authority.NewMark(authority.MarkFamily, id, s.now())
 	_, err := s.store.ChangeFamily(ctx, id, func(f *authority.Family) (authority.After, error) {
@@ -329,6 +285,7 @@ func (s *Sessions) End(ctx context.Context, id, actor, reason, address string) e
 // EndOf ends all that a person holds. The mark comes first: a login that is just being redeemed falls under it.
 func (s *Sessions) EndOf(ctx context.Context, personID, actor, reason, address string) error {
 	mark := authority.NewMark(authority.MarkPerson, personID, s.now())
+	// If the store fails after it, all is over at once, and the rows end one by one when it is called again.
 	if err := s.feed.AddMarks(ctx, authority.After{Marks: []authority.Mark{mark}}); err != nil {
 		return err
 	}
@@ -346,7 +303,7 @@ func (s *Sessions) EndOf(ctx context.Context, personID, actor, reason, address s
 }
 
 // Peek returns the family of a refresh token without using the token; the token may be an old one. Refusals are
-// invalid_grant.
+// invalid_grant. It judges neither generation nor end: whoever calls it goes on to Rotate, which does.
 func (s *Sessions) Peek(ctx context.Context, token secret.String) (authority.Family, error) {
 	refused := oauth.Errorf(oauth.InvalidGrant, "the refresh token is wrong, was used before, or its session has ended")
 	presented, ours := s.parse(token.Reveal())
@@ -358,10 +315,4 @@ func (s *Sessions) Peek(ctx context.Context, token secret.String) (authority.Fam
 		return authority.Family{}, refused
 	}
 	return family, err
-}
-
-func newSalt() []byte {
-	salt := make([]byte, 16)
-	_, _ = rand.Read(salt) // crypto/rand.Read never fails
-	return salt
 }

@@ -15,13 +15,16 @@ import (
 
 const (
 	readyPurpose = "ready token"
-	// readyGrace is how long a ready token is good after it was renewed: requests that are on their way with it arrive.
+	// readyGrace is how long a ready token is good after it was renewed: requests that are on their way with it arrive. It
+	// is also how long a renewal whose answer was lost can be repeated.
 	readyGrace = 5 * time.Minute
-	// loginLevel is the level of the ready token that a login ends in.
+	// loginLevel is the level of the ready token that a login ends in. Nobody chooses it in a browser, as ?type= does at a
+	// password login.
 	loginLevel = authority.LevelMedium
 )
 
-// ReadyAsk is a ready token that is to be made.
+// ReadyAsk is a ready token that is to be made. The caller has checked scope and level; who may ask for another person is
+// its to judge too.
 type ReadyAsk struct {
 	Client   authority.Client
 	PersonID string
@@ -34,6 +37,8 @@ type ReadyAsk struct {
 }
 
 // IssueReady makes a ready token: opaque, good for the life of its level, revocable, never refreshed by itself.
+// authority.ErrTaken where a given value is in use, also by a family that has ended: a token that was revoked does not come
+// back.
 func (s *Sessions) IssueReady(ctx context.Context, ask ReadyAsk, issuer string) (secret.String, authority.Family, error) {
 	token := ask.Token
 	if token.IsZero() {
@@ -59,7 +64,8 @@ func (s *Sessions) IssueReady(ctx context.Context, ask ReadyAsk, issuer string) 
 }
 
 // RenewReady exchanges a ready token that lives for a new one of the same level and session. The old one is good for a few
-// minutes more and yields the same successor meanwhile. ErrUnknown for a token that is not good.
+// minutes more and yields the same successor meanwhile. ErrUnknown for a token that is not good. Its absolute end moves
+// with each renewal: the level bounds how long it lives unused, and a session of somebody who works goes on.
 func (s *Sessions) RenewReady(ctx context.Context, token secret.String, client authority.Client, origin authority.Origin) (secret.String, authority.Family, error) {
 	family, err := s.FindReady(ctx, token.Reveal())
 	if err != nil {
@@ -71,8 +77,11 @@ func (s *Sessions) RenewReady(ctx context.Context, token secret.String, client a
 	}
 	family, err = s.store.ChangeFamily(ctx, family.ID, func(f *authority.Family) (authority.After, error) {
 		switch {
+		// FindReady has looked at a row that may have changed since: what counts is judged again in the transaction.
 		case f.ClientID != client.ID || s.over(f, client, now):
 			return authority.After{}, authority.ErrUnknown
+		// The successor was made and its answer lost, or two programs of one machine renewed at once: both get the same
+		// text.
 		case f.Generation > 0 && is(f.Previous):
 			return authority.After{}, authority.ErrNoChange
 		case !is(f.Current): // it was renewed twice since it was looked up
@@ -104,12 +113,14 @@ func (s *Sessions) readyToken(family authority.Family, client authority.Client, 
 	return authority.OpaqueText(client.ReadyPrefix(), body), err
 }
 
+// readyHash is keyed, unlike that of a refresh secret: imported tokens may be short enough to guess (SEC-125).
 func (s *Sessions) readyHash(token string) [32]byte {
 	return s.master.Hash(readyPurpose, []byte(token))
 }
 
 // FindReady finds the family of a ready token that has not ended; ErrUnknown else.
 func (s *Sessions) FindReady(ctx context.Context, token string) (authority.Family, error) {
+	// Bounded before hashing; a NUL is what some stores cannot compare (SEC-131, SEC-324).
 	if len(token) > 256 || token == "" || strings.ContainsRune(token, 0) {
 		return authority.Family{}, authority.ErrUnknown
 	}

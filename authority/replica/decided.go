@@ -48,6 +48,8 @@ func NewDecided(now func() time.Time) *Decided {
 // denied or redeemed stays so, whatever order the news arrive in.
 func (d *Decided) Learn(decision authority.Decision) {
 	now, expires := d.now().Unix(), decision.Expires.Unix()+1
+	// Expired ones are of no more use, since the code itself says that it has expired; and pending is what not knowing
+	// means.
 	if expires <= now || finality(decision.State) == 0 {
 		return
 	}
@@ -55,6 +57,8 @@ func (d *Decided) Learn(decision authority.Decision) {
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	known, ok := shard.entries[decision.ID]
+	// Without the order, an "approved" that arrives behind a "denied" would let a terminal go on to the store, with a login
+	// that was taken back (SEC-077). The store would refuse it all the same.
 	if ok && finality(known.state) >= finality(decision.State) {
 		return
 	}
@@ -84,6 +88,7 @@ func (d *Decided) size() int {
 	return total
 }
 
+// The seed is random for each process: nobody can choose ids that fall into one shard.
 func (d *Decided) shard(id string) *decidedShard {
 	return &d.shards[maphash.String(d.seed, id)%shards]
 }

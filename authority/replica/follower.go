@@ -1,5 +1,9 @@
 // Package replica is what this process knows of what all replicas of the authority have decided and ended, so that neither a
 // token check nor a pending poll asks the store.
+//
+// What comes in is the feed of the store, and what this process itself commits; what goes out are two answers from memory:
+// is this device request decided (Decided), and is this session over (Marks). The law it keeps: memory may be late but
+// never wrong for good, and when it is too late to be believed, Fresh says so and checks are refused (SEC-284, SEC-285).
 package replica
 
 import (
@@ -14,14 +18,18 @@ import (
 // Every transaction of the store ends within transactionLimit; the catch-up looks back twice as far, so that one that was
 // stamped early and committed late is not missed.
 const (
+	// The store sets the limit on each connection; a longer one would let a revocation be committed behind the look.
 	transactionLimit = 5 * time.Second
 	overlap          = 2 * transactionLimit
-	staleAfter       = 3 * time.Second
-	defaultCatchUp   = 400 * time.Millisecond
-	wakeGap          = 10 * time.Millisecond
+	// staleAfter is how long a replica that hears nothing goes on answering checks: what was revoked meanwhile is good for
+	// so long.
+	staleAfter     = 3 * time.Second
+	defaultCatchUp = 400 * time.Millisecond
+	wakeGap        = 10 * time.Millisecond
 )
 
-// Follower tells this replica what others decided and ended. What this replica does itself, it knows without.
+// Follower tells this replica what others decided and ended. What this replica does itself, it knows without. Store, Marks,
+// Decided, Woken, Now and Log are needed. Load comes first, then Run in one goroutine; Fresh may be asked by anybody.
 type Follower struct {
 	Store   authority.Feed
 	Marks   *Marks
@@ -37,13 +45,15 @@ type Follower struct {
 	since time.Time
 }
 
-// Load learns all that is still of importance; before it, the replica is not ready.
+// Load learns all that is still of importance; before it, the replica is not ready. An error leaves nothing behind that
+// needs undoing; the server does not come up, rather than accept what was taken back.
 func (f *Follower) Load(ctx context.Context) error {
 	f.start = time.Now()
 	return f.CatchUp(ctx)
 }
 
-// Run catches up until ctx ends.
+// Run catches up until ctx ends. It never gives up: a store that comes back is heard of again at the next tick, without a
+// restart (SEC-282, SEC-284).
 func (f *Follower) Run(ctx context.Context) {
 	every := f.Every
 	if every == 0 {
@@ -64,6 +74,7 @@ func (f *Follower) Run(ctx context.Context) {
 			}
 		}
 		err := f.CatchUp(ctx)
+		// Once when it begins, not every 400 ms; that it goes on, /readyz says.
 		if err != nil && !failing && ctx.Err() == nil {
 			f.Log.Warn("this replica does not hear of the others; checks are refused until it does", "error", err)
 		}
@@ -71,13 +82,15 @@ func (f *Follower) Run(ctx context.Context) {
 	}
 }
 
-// Fresh is decided by the process's own monotonic clock: the injected one may stand still or jump.
+// Fresh is decided by the process's own monotonic clock: the injected one may stand still or jump. It reports whether the
+// last catch-up that succeeded began less than staleAfter ago, or four intervals where these are longer.
 func (f *Follower) Fresh() bool {
 	return !f.start.IsZero() && time.Since(f.start)-time.Duration(f.heard.Load()) < max(staleAfter, 4*f.Every)
 }
 
 // CatchUp asks once for what others did.
 func (f *Follower) CatchUp(ctx context.Context) error {
+	// Both before the question is asked: what is committed while it is on its way belongs to the next one.
 	began, now := time.Since(f.start), f.Now()
 	since := f.since
 	if now.Before(since) { // the clock was set back
@@ -87,6 +100,7 @@ func (f *Follower) CatchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Marks before decisions: a login that is redeemed at once must fall under a mark that came by the same answer.
 	for _, mark := range news.Marks {
 		f.Marks.Learn(mark)
 	}
@@ -94,6 +108,7 @@ func (f *Follower) CatchUp(ctx context.Context) error {
 		f.Decided.Learn(decision)
 		f.Woken(decision.ID)
 	}
+	// Only after all was learned; an error leaves it, and the next look begins where this one did.
 	f.since = now.Add(-overlap)
 	f.heard.Store(int64(began))
 	return nil

@@ -59,6 +59,8 @@ func (k *Keyring) Load(ctx context.Context) error {
 		}
 		added = added || made
 	}
+	// Read again, since another replica may have been faster: what signs must be what is stored, or nobody else can verify
+	// it.
 	if added {
 		if stored, err = k.store.ListSigningKeys(ctx); err != nil {
 			return err
@@ -67,9 +69,12 @@ func (k *Keyring) Load(ctx context.Context) error {
 	return k.assemble(ctx, stored)
 }
 
-// Rotate makes a new key for every algorithm that signs from now on; what the old ones signed stays valid.
+// Rotate makes a new key for every algorithm that signs from now on; what the old ones signed stays valid. It is for an
+// operator whose key may have leaked, and so without the announcement: an API that caches the key set refuses new tokens
+// until it reads it again, which is the lesser harm.
 func (k *Keyring) Rotate(ctx context.Context) error {
 	for _, alg := range k.algorithms {
+		// A notAfter far ahead: nobody's key counts as a conflict, since a new one is what was asked for.
 		if err := k.add(ctx, alg, k.now(), k.now().Add(100*keyLife)); err != nil {
 			return err
 		}
@@ -104,7 +109,10 @@ func (k *Keyring) ensure(ctx context.Context, alg keys.Alg, stored []authority.S
 	}
 	signs := now
 	switch {
+	// The very first key has nobody to announce it to.
 	case last.IsZero():
+	// A day early, so that the old key's time is over when the new one's begins. Replicas whose clocks lie apart agree:
+	// Signs is a moment in the row, not a guess of each (SEC-289).
 	case now.After(last.Add(keyLife - keyAnnounce)):
 		signs = now.Add(keyAnnounce)
 	default:
@@ -128,6 +136,7 @@ func (k *Keyring) add(ctx context.Context, alg keys.Alg, signs, notAfter time.Ti
 	if err != nil {
 		return err
 	}
+	// Sealed for this very id: a row that was copied over another one does not open.
 	return k.store.AddSigningKey(ctx, authority.SigningKey{
 		ID: signer.ID, Alg: alg, Created: k.now(), Signs: signs,
 		Sealed: k.master.Seal("signing key", der, []byte(signer.ID)),
@@ -138,6 +147,7 @@ func (k *Keyring) add(ctx context.Context, alg keys.Alg, signs, notAfter time.Ti
 // whose tokens may still live.
 func (k *Keyring) assemble(ctx context.Context, stored []authority.SigningKey) error {
 	now := k.now()
+	// The newest first, so that the first one of an algorithm that is due is the one that signs.
 	slices.SortFunc(stored, func(a, b authority.SigningKey) int { return b.Signs.Compare(a.Signs) })
 	current := make(map[keys.Alg]authority.SigningKey)
 	for _, key := range stored {
@@ -148,6 +158,8 @@ func (k *Keyring) assemble(ctx context.Context, stored []authority.SigningKey) e
 	var first, rest []*keys.Signer
 	for _, key := range stored {
 		chosen := current[key.Alg]
+		// Not before its last token is over: removed any earlier, valid tokens would be refused everywhere (RFC 9700
+		// section 2.6).
 		if key.Signs.Before(chosen.Signs) && now.After(chosen.Signs.Add(keyOverlap)) {
 			// Its successor has signed long enough; where another replica was faster, there is nothing to remove.
 			if err := k.store.RemoveSigningKey(ctx, key.ID); err != nil && !errors.Is(err, authority.ErrUnknown) {
@@ -165,6 +177,7 @@ func (k *Keyring) assemble(ctx context.Context, stored []authority.SigningKey) e
 			rest = append(rest, signer)
 		}
 	}
+	// One pointer, swapped whole: a request signs and publishes from the same keys, whatever Load does meanwhile.
 	k.ring.Store(keys.NewRing(append(first, rest...)...))
 	return nil
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/doorward/doorward/secret"
 )
 
-// typRefresh is the typ of a wrapped refresh token: it passes as no other token of ours.
+// typRefresh is the typ of a wrapped refresh token: it passes as no other token of ours. Ring.Verify compares whole
+// headers, and so a wrapped one is refused wherever an access token is asked for.
 const typRefresh = "rt+jwt"
 
 // Named is Access with the person's name and the client in the token (preferred_username, azp), for wires whose clients read
@@ -43,6 +44,7 @@ func (t *Tokens) Wrap(client authority.Client, refresh secret.String, sessionID 
 		Issuer: t.issuer, Audience: t.issuer, Party: client.ID, Session: sessionID, Issued: now.Unix(), Value: refresh.Reveal(),
 	}
 	if life > 0 {
+		// For the client's eyes. An end that is written here and nowhere else could not be moved by a revocation.
 		body.Expires = now.Add(life).Unix()
 	}
 	return t.signed(client, typRefresh, body)
@@ -54,6 +56,8 @@ func (t *Tokens) Unwrap(token string) string {
 	if strings.Count(token, ".") != 2 || !strings.HasPrefix(token, "ey") { // a bare one has two dots as well
 		return token
 	}
+	// A token that does not verify goes on as it is and dies where it is redeemed: one place refuses, with one answer for
+	// all.
 	text, _, err := t.keyring.Ring().Verify(token, typRefresh)
 	var body wrapped
 	if err != nil || json.Unmarshal(text, &body) != nil || body.Issuer != t.issuer {
