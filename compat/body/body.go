@@ -1,4 +1,9 @@
 // Package body reads what clients in the field send: a JSON object or a form, whose values are texts.
+//
+// What comes in is a request of a program that was written before this server; what goes out are Values, or an error that a
+// contract puts into its own words. The law it keeps: it is forgiving about types, which the old clients need, and about
+// nothing else. A body is bounded before it is read, a name stands in it once (SEC-036), and no value is a text that a
+// store or a log would read otherwise than the program meant it (SEC-324).
 package body
 
 import (
@@ -28,12 +33,15 @@ var (
 )
 
 // Values are the members that were sent. Numbers and booleans read as they are written; null, lists and objects as
-// absent: no contract has a meaning for them.
+// absent: no contract has a meaning for them. A name that was not sent reads as "", like one that was sent empty: no
+// contract makes a difference of it.
 type Values map[string]string
 
 // Read reads the body of r by its Content-Type; no Content-Type is JSON, as old clients have it. A member of one of these
 // names must be a text where it is there (ErrKind); what else a client sends is its own affair.
 func Read(r *http.Request, texts ...string) (Values, error) {
+	// One byte more than is taken, so that a body that is too large can be told from one that just fits; never the whole
+	// (SEC-323).
 	text, err := io.ReadAll(io.LimitReader(r.Body, Most+1))
 	switch {
 	case err != nil:
@@ -43,6 +51,8 @@ func Read(r *http.Request, texts ...string) (Values, error) {
 	case !utf8.Valid(text) || strings.ContainsRune(string(text), 0):
 		return nil, ErrText
 	}
+	// A type that is named and is neither is refused, multipart too: its parsers have cost others memory and files
+	// (SEC-035, SEC-327).
 	media := "application/json"
 	if header := r.Header.Get("Content-Type"); header != "" {
 		if media, _, err = mime.ParseMediaType(header); err != nil {
@@ -58,6 +68,8 @@ func Read(r *http.Request, texts ...string) (Values, error) {
 	return nil, ErrType
 }
 
+// form reads every name and refuses one that is there twice: of two values, one reader takes the first and another the
+// last.
 func form(text string) (Values, error) {
 	parsed, err := url.ParseQuery(text)
 	if err != nil {
@@ -76,6 +88,7 @@ func form(text string) (Values, error) {
 // Object reads a flat JSON object. It reads token by token and keeps no depth: a million brackets cost one error.
 func Object(text []byte, texts ...string) (Values, error) {
 	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	// As they are written: 1e999 is no error of the reader but a text that no contract knows (SEC-325).
 	decoder.UseNumber()
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
 		return nil, ErrObject
@@ -84,6 +97,7 @@ func Object(text []byte, texts ...string) (Values, error) {
 	for decoder.More() {
 		token, err := decoder.Token()
 		name, ok := token.(string)
+		// encoding/json would let the last of two win, and a proxy before us may have let the first (SEC-325).
 		if err != nil || !ok || seen[name] {
 			return nil, ErrObject
 		}
@@ -92,6 +106,8 @@ func Object(text []byte, texts ...string) (Values, error) {
 		if err != nil || strings.ContainsRune(value, 0) {
 			return nil, ErrObject
 		}
+		// A number for a password would pass as its digits; a client that sends one is wrong, and should hear of it
+		// (SEC-333).
 		if slices.Contains(texts, name) && kind != isText && kind != isNull {
 			return nil, ErrKind
 		}
@@ -102,6 +118,7 @@ func Object(text []byte, texts ...string) (Values, error) {
 	if _, err := decoder.Token(); err != nil {
 		return nil, ErrObject
 	}
+	// Nothing may follow the object: a second one would be another request to somebody else.
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, ErrObject
 	}
@@ -161,7 +178,8 @@ func Send(w http.ResponseWriter, status int, answer any) {
 	_, _ = w.Write(text) // a client that has gone needs no answer
 }
 
-// Bearer returns the token of an Authorization header (RFC 6750 section 2.1), and "" for anything else.
+// Bearer returns the token of an Authorization header (RFC 6750 section 2.1), and "" for anything else. A header that is
+// there twice is none at all, and a token in the address or the body is never looked for (SEC-139).
 func Bearer(r *http.Request) string {
 	headers := r.Header["Authorization"]
 	if len(headers) != 1 {

@@ -1,5 +1,10 @@
 // Package pilot answers the pilot clients that are already in the field: a realm with device login and tokens that the
 // clients read, and API keys that are exchanged by their address. It translates and decides nothing.
+//
+// What comes in is a request under /realms/pilot as these clients have always sent it; what goes out is an answer in the
+// shape that they decode. The law it keeps: nobody here checks a password, a key or a token. The device login and the
+// revocation are the endpoints of OAuth under a second address, and everything that gives tokens goes through the one
+// pipeline (room grant).
 package pilot
 
 import (
@@ -25,6 +30,7 @@ const (
 	protocol = realm + "/protocol/openid-connect"
 	keys     = realm + "/api-key/"
 
+	// The realm is for this client alone: others have the real endpoints, and nothing to gain here but laxer ones.
 	clientID    = "cli"     // of everybody here
 	keyAudience = "api-key" // in aud of what came of an API key: by it these clients know that they need no person
 )
@@ -39,7 +45,9 @@ type Contract struct {
 	Log       *slog.Logger // nil: discards
 }
 
-// Routes returns the handlers by path pattern. What the patterns call key is the key itself: no log may show such a path.
+// Routes returns the handlers by path pattern. What the patterns call key is the key itself: no log may show such a path. A
+// key stands in an address because the clients put it there (RFC 9700 section 4.3.2 advises against it); it is the log that
+// must not repeat it (SEC-139, SEC-276). The patterns that end in a slash answer an empty key like a wrong one.
 func (c *Contract) Routes() map[string]http.Handler {
 	key := c.answers(c.key)
 	return map[string]http.Handler{
@@ -61,7 +69,8 @@ func (c *Contract) answers(serve func(http.ResponseWriter, *http.Request) error)
 	})
 }
 
-// tokenAnswer is a token answer; refresh_expires_in is the idle end, as in exp of the refresh token.
+// tokenAnswer is a token answer; refresh_expires_in is the idle end, as in exp of the refresh token. The order of the
+// fields is that of the literal in redeem.
 type tokenAnswer struct {
 	Access           string `json:"access_token"`
 	ExpiresIn        int64  `json:"expires_in"`
@@ -82,6 +91,7 @@ func (c *Contract) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// After the secret was checked, so that this answer tells nobody which clients exist.
 	if client.ID != clientID {
 		return &oauth.Error{Code: oauth.InvalidClient, Description: "this realm is for the client " + clientID, Status: http.StatusUnauthorized}
 	}
@@ -89,8 +99,11 @@ func (c *Contract) token(w http.ResponseWriter, r *http.Request) error {
 	switch request.Type = oauth.GrantType(values["grant_type"]); request.Type {
 	case oauth.GrantDeviceCode:
 		request.DeviceCode, request.Verifier = secret.New(values["device_code"]), values["code_verifier"]
+		// Before Redeem waits: once the connection's time is up, nothing can be written any more.
 		request.Wait = c.hold(w, r)
 	case oauth.GrantRefreshToken:
+		// Taken out of its wrapping and not judged: the store says whether it is good, whatever stands in exp of the
+		// wrapping.
 		request.RefreshToken = secret.New(c.Authority.Tokens.Unwrap(values["refresh_token"]))
 	default:
 		return oauth.Errorf(oauth.UnsupportedGrantType, "grant_type must be %s or %s", oauth.GrantDeviceCode, oauth.GrantRefreshToken)
@@ -98,7 +111,8 @@ func (c *Contract) token(w http.ResponseWriter, r *http.Request) error {
 	return c.redeem(r.Context(), w, request)
 }
 
-// request is what all grants here have in common.
+// request is what all grants here have in common. Named and KeyAudience are set for these clients alone: everybody else
+// asks userinfo, and has no names in tokens that travel.
 func (c *Contract) request(r *http.Request, client authority.Client) grant.Request {
 	agent := r.UserAgent()
 	return grant.Request{
@@ -117,6 +131,7 @@ func (c *Contract) redeem(ctx context.Context, w http.ResponseWriter, request gr
 		return err
 	}
 	token := answer.Token
+	// The nearer of the two ends is when a client without a person at hand should have refreshed.
 	end := token.IdleExpiresIn
 	if end == 0 || token.SessionExpiresIn > 0 && token.SessionExpiresIn < end {
 		end = token.SessionExpiresIn
@@ -134,7 +149,8 @@ func (c *Contract) redeem(ctx context.Context, w http.ResponseWriter, request gr
 	return nil
 }
 
-// errKey is the answer to every key that is none. It is a 404, since these clients send a 401 three times over.
+// errKey is the answer to every key that is none. It is a 404, since these clients send a 401 three times over. It is the
+// same for a key that never was, one that was revoked and one whose owner is disabled (SEC-143).
 var errKey = &oauth.Error{Code: oauth.InvalidGrant, Status: http.StatusNotFound}
 
 // key exchanges an API key.
@@ -143,6 +159,8 @@ func (c *Contract) key(w http.ResponseWriter, r *http.Request) error {
 	if key == "" {
 		return errKey
 	}
+	// A key has no client in its address. With the empty secret this works while the client is a public one, and no longer
+	// when an operator gives it a secret or disables it.
 	client, err := c.Authority.Registry.Authenticate(r.Context(), clientID, secret.String{})
 	if err == nil {
 		request := c.request(r, client)
@@ -150,6 +168,8 @@ func (c *Contract) key(w http.ResponseWriter, r *http.Request) error {
 		err = c.redeem(r.Context(), w, request)
 	}
 	var refused *oauth.Error
+	// What was refused becomes the 404. What could not be found out stays a 503: a key that is good must never read as one
+	// that is none (SEC-118).
 	if errors.As(err, &refused) && refused.Status < http.StatusInternalServerError {
 		return errKey
 	}
@@ -162,7 +182,8 @@ const (
 )
 
 // hold reads `Prefer: wait=N` (RFC 7240 section 4.3) and moves the time limits of the connection behind the wait: those of a
-// usual request would end it.
+// usual request would end it. Anything else than a plain wait counts as none; the answer then comes at once, as these
+// clients have always known it.
 func (c *Contract) hold(w http.ResponseWriter, r *http.Request) time.Duration {
 	value, found := strings.CutPrefix(strings.ToLower(strings.TrimSpace(r.Header.Get("Prefer"))), "wait=")
 	asked, err := strconv.ParseUint(value, 10, 16)
@@ -213,6 +234,7 @@ func (c *Contract) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case status == 0 && wire.Code == oauth.InvalidClient:
 		status = http.StatusUnauthorized
+	// Also 0, which is what a refusal without a status of its own has.
 	case status < http.StatusBadRequest:
 		status = http.StatusBadRequest
 	}

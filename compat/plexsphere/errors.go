@@ -32,7 +32,8 @@ func refuse(status int, code oauth.ErrorCode, detail string) error {
 }
 
 // polled makes the answer to a poll one of those that these clients know: any refusal that is not about the login is, for
-// them, a code that cannot be redeemed.
+// them, a code that cannot be redeemed. These clients know the five codes of RFC 8628 section 3.5 and RFC 6749 section 5.2
+// and stop at any other.
 func polled(err error) error {
 	// What was not decided stays what it is: a client would give up a login for an invalid_grant.
 	var wire *oauth.Error
@@ -50,7 +51,8 @@ func polled(err error) error {
 	return &answer
 }
 
-// fail is the one map from an error to this wire.
+// fail is the one map from an error to this wire. It writes the whole answer by itself: every error of this contract has
+// one shape, whoever found it.
 func (c *Contract) fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer := c.wire(r, err)
 	status := statusOf(answer)
@@ -65,6 +67,7 @@ func (c *Contract) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if detail == "" { // a member that is left out would break clients that are strict
 		detail = string(answer.Code)
 	}
+	// Without the query, which these addresses do not have and which could carry anything (SEC-276).
 	instance := r.URL.Path
 	if id := header.Get("X-Request-Id"); id != "" { // by which the log has it
 		instance += "#" + id
@@ -76,7 +79,8 @@ func (c *Contract) fail(w http.ResponseWriter, r *http.Request, err error) {
 	_, _ = w.Write(text) // a client that has gone needs no answer
 }
 
-// wire finds the words for an error.
+// wire finds the words for an error. wire logs what it calls a server_error; what it knows is the client's affair, and in
+// the audit where it matters (SEC-277).
 func (c *Contract) wire(r *http.Request, err error) *oauth.Error {
 	var known *oauth.Error
 	switch {

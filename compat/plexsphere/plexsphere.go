@@ -1,5 +1,9 @@
 // Package plexsphere answers the plexctl clients that are already in the field: their device login through the identity
 // provider of a Domain, and who a token is of. It translates and decides nothing.
+//
+// What comes in is JSON at one of three addresses; what goes out is an answer with all of its members, or a problem (RFC
+// 9457). The law it keeps: the person of a device login must come through the one binding that the request names, which the
+// authority holds to (login.Devices.Approve); and tokens come out of the one pipeline (room grant).
 package plexsphere
 
 import (
@@ -88,6 +92,7 @@ func (c *Contract) deviceCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// The wire has no scope and no resource: the client's registration says what its logins are for.
 	scope, err := client.GrantScope(nil)
 	if err != nil {
 		return err
@@ -97,12 +102,15 @@ func (c *Contract) deviceCode(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	begun, err := c.Authority.Devices.Begin(r.Context(), client, login.DeviceAsk{
+		// There is no challenge: these clients know no PKCE, so that who has the device code has the login. It never leaves
+		// their terminal.
 		Scope: scope, Audience: audience, Origin: c.origin(r), Binding: binding.ID, Digits: true,
 	})
 	if err != nil {
 		return err
 	}
-	// The configured issuer, never the Host that was asked: what a terminal prints is where people type passwords.
+	// The configured issuer, never the Host that was asked: what a terminal prints is where people type passwords. The page
+	// of the binding: it goes to that provider at once, and a person who signs in there is told what is approved.
 	page := c.Issuer + "/device/" + binding.ID
 	body.Send(w, http.StatusOK, deviceCodeAnswer{
 		DeviceCode: begun.Code.Reveal(), UserCode: begun.UserCode, VerificationURI: page,
@@ -121,7 +129,8 @@ type tokenAnswer struct {
 	Scope     string `json:"scope,omitempty"`
 }
 
-// deviceToken answers a poll. A client that says how long it would wait (RFC 7240) is answered the moment the person decides.
+// deviceToken answers a poll. A client that says how long it would wait (RFC 7240) is answered the moment the person
+// decides. Its order is body, client, connection, grant: what fails early has moved no time limits.
 func (c *Contract) deviceToken(w http.ResponseWriter, r *http.Request) error {
 	values, err := read(r)
 	if err != nil {
@@ -144,12 +153,14 @@ func (c *Contract) deviceToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return polled(err)
 	}
+	// At least a second (PLX-20 takes no 0); the token's own end is what counts.
 	token := answer.Token
 	body.Send(w, http.StatusOK, tokenAnswer{token.Access.Reveal(), token.Type, max(1, token.ExpiresIn), token.Scope.String()})
 	return nil
 }
 
-// read reads a body, which is JSON in this contract.
+// read reads a body, which is JSON in this contract. Forms, which room body would take, are no part of this contract: a
+// page of another site can send one without being asked (SEC-201).
 func read(r *http.Request) (body.Values, error) {
 	if header := r.Header.Get("Content-Type"); header != "" {
 		if media, _, err := mime.ParseMediaType(header); err != nil || media != "application/json" {
@@ -168,6 +179,8 @@ func read(r *http.Request) (body.Values, error) {
 
 // client is the application that logs in. It has no secret in this contract, and so one that has cannot use it.
 func (c *Contract) client(r *http.Request, values body.Values) (authority.Client, error) {
+	// The empty secret, whatever else is sent. An unknown client is 400 here: what is wrong is a name in the request, and
+	// nothing that a login would mend.
 	client, err := c.Authority.Registry.Authenticate(r.Context(), cmp.Or(values["client_id"], usualClient), secret.String{})
 	if errors.Is(err, oauth.InvalidClient) {
 		return client, refuse(http.StatusBadRequest, oauth.InvalidClient, "client_id does not name an application that may log in here")
@@ -184,6 +197,7 @@ func (c *Contract) origin(r *http.Request) authority.Origin {
 	return authority.Origin{Address: c.Address(r), Agent: strings.ToValidUTF8(agent[:min(len(agent), maxAgent)], "")}
 }
 
+// now is only for expires_in; what has expired is judged by the authority's clock.
 func (c *Contract) now() time.Time {
 	if c.Now == nil {
 		return time.Now()
@@ -199,7 +213,8 @@ const (
 	waitSlack = 10 * time.Second // what a held request gets beyond its wait, for the answer to be written
 )
 
-// waitPreference reads `Prefer: wait=N` (RFC 7240 section 4.3); anything else is no wait.
+// waitPreference reads `Prefer: wait=N` (RFC 7240 section 4.3); anything else is no wait. Preferences beside it are not
+// looked for: a client that sends several is answered at once, and polls by its interval.
 func waitPreference(header string) time.Duration {
 	value, found := strings.CutPrefix(strings.ToLower(strings.TrimSpace(header)), "wait=")
 	wait, err := strconv.ParseUint(value, 10, 16)

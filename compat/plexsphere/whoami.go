@@ -12,7 +12,8 @@ import (
 	"github.com/doorward/doorward/oauth"
 )
 
-// principal is who a token is of. Members are left out where there is nothing to say.
+// principal is who a token is of. Members are left out where there is nothing to say. It holds what a program shows about
+// itself; roles and rights are not the authority's to tell here.
 type principal struct {
 	Type    string   `json:"principal_type"` // user or service
 	Subject string   `json:"subject"`
@@ -29,6 +30,7 @@ var errToken = &oauth.Error{
 
 // whoami answers for tokens of every client and kind: whose they are is no secret of their holders.
 func (c *Contract) whoami(w http.ResponseWriter, r *http.Request) error {
+	// By the marks too, so that the answer is a no within a second of a logout elsewhere (SEC-123).
 	standing, err := c.Authority.Tokens.Check(r.Context(), body.Bearer(r))
 	if errors.Is(err, authority.ErrUnknown) {
 		return errToken
@@ -36,6 +38,7 @@ func (c *Contract) whoami(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// A service's subject is the client's id. It has no session that could say more.
 	answer := principal{Type: "service", Subject: standing.Subject}
 	if standing.PersonID != "" {
 		answer, err = c.person(r.Context(), standing)
@@ -57,6 +60,7 @@ func (c *Contract) person(ctx context.Context, standing token.Standing) (princip
 	if err != nil {
 		return answer, err
 	}
+	// The e-mail address is the one member that a scope opens (OpenID Connect Core section 5.4).
 	if standing.Scope.Has(oauth.ScopeEmail) {
 		answer.Email = person.Email
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/doorward/doorward/oauth"
 )
 
-// refusal is an error in this wire: a status, and a sentence that the clients print.
+// refusal is an error in this wire: a status, and a sentence that the clients print. It is chosen here, so that nothing of
+// an inner error's text reaches the wire unread (SEC-277).
 type refusal struct {
 	status int
 	text   string
@@ -28,6 +29,10 @@ var errBadToken = &refusal{http.StatusUnauthorized, "the token is not valid, or 
 const pause = 2 * time.Second
 
 // fail is the one map from an error to this wire: always an object, whose error is a string.
+//
+// The order counts: a refusal of our own first, then what the pipeline refused, then what nobody could find out, which is
+// 503 and never a 401, at which the clients would tell people to log in (SEC-118). What is left is our fault; it is logged,
+// and told without its cause.
 func (c *Contract) fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer := &refusal{http.StatusInternalServerError, "something went wrong here; nothing was changed, try again"}
 	var refused *oauth.Error

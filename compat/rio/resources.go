@@ -46,7 +46,8 @@ type (
 	}
 )
 
-// me says who the token is of, and where this person may work.
+// me says who the token is of, and where this person may work. Projects and organisations are those of the person's
+// memberships, never of the request: the header that names an organisation changes nothing here.
 func (c *Contract) me(w http.ResponseWriter, r *http.Request) error {
 	person, err := c.whose(r)
 	if err != nil {
@@ -60,6 +61,8 @@ func (c *Contract) me(w http.ResponseWriter, r *http.Request) error {
 	answer := user{"User", userMetadata{person.ID, person.Name}, userSpec{
 		first, last, person.Email, []userOrganisation{}, []userProject{},
 	}}
+	// A project is in one of these organisations, since they were asked for by them; role and creator are the
+	// organisation's.
 	homes := make(map[string]identity.Membership, len(memberships))
 	for _, m := range memberships {
 		o := m.Organisation
@@ -105,7 +108,9 @@ type (
 	}
 )
 
-// projects lists a page of the projects that the person may see.
+// projects lists a page of the projects that the person may see. All are read and the page is cut from them: a person's
+// projects are few, and the offset counts what this person may see, so that nobody learns from a gap how many others there
+// are.
 func (c *Contract) projects(w http.ResponseWriter, r *http.Request) error {
 	person, err := c.whose(r)
 	if err != nil {
@@ -130,12 +135,14 @@ func (c *Contract) projects(w http.ResponseWriter, r *http.Request) error {
 	found := matching(all, query, r.Header.Get("organizationguid"))
 	answer := projectList{Items: []project{}}
 	begin := min(offset, len(found))
+	// So written, no limit overflows.
 	end := begin + min(limit, len(found)-begin)
 	for _, p := range found[begin:end] {
 		answer.Items = append(answer.Items, project{
 			APIVersion: apiVersion, Kind: "Project", Metadata: projectMetadata{p.ID, p.Name, p.OrganisationID},
 		})
 	}
+	// Left null at the end of the list, where there is no further page to ask for.
 	if end < len(found) {
 		answer.Metadata.Continue = &end
 	}
@@ -143,7 +150,9 @@ func (c *Contract) projects(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// matching keeps the projects that the query asks for. Where it names organisations or a name, the header counts for nothing.
+// matching keeps the projects that the query asks for. Where it names organisations or a name, the header counts for
+// nothing. The query only ever narrows what belongings gave: an organisation that the person is not in yields nothing
+// (SEC-140).
 func matching(all []identity.Project, query url.Values, header string) []identity.Project {
 	organisations, names := given(query["organizations"]), given(query["name"])
 	if len(organisations) == 0 && len(names) == 0 {

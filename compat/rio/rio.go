@@ -1,6 +1,11 @@
 // Package rio answers the rio clients that are already in the field: their password login, the renewal and the end of
 // their platform token, and what they ask about its person. Their device login is the standard one. It translates and
 // decides nothing.
+//
+// What comes in is a request as these clients have always sent it; what goes out is an object, for failures with an `error`
+// that they print. The law it keeps: a password is looked at by the one pipeline alone, which counts and locks (SEC-152,
+// SEC-155) and turns whoever has a second factor away (SEC-175); and each token is checked against the marks at every
+// request.
 package rio
 
 import (
@@ -25,7 +30,8 @@ const clientID = "rio-cli"
 
 // Contract is the wire of rio over an authority. All fields but Log are needed.
 type Contract struct {
-	Authority     *law.Authority
+	Authority *law.Authority
+	// Granter needs its Doorkeeper and Factors, or no password is taken and no second factor seen.
 	Granter       *grant.Granter
 	People        identity.People
 	Organisations identity.Organisations
@@ -47,7 +53,7 @@ func (c *Contract) Routes() map[string]http.Handler {
 }
 
 // only lets one method through. Everything that fails comes back here, so that no answer is without an error in the clients'
-// shape; HEAD is no GET to them.
+// shape; HEAD is no GET to them. A pattern without a method is what lets the contract answer a wrong one itself (SEC-033).
 func (c *Contract) only(method string, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := error(&refusal{http.StatusMethodNotAllowed, "use " + method + " here"})
@@ -65,7 +71,8 @@ func (c *Contract) only(method string, serve func(http.ResponseWriter, *http.Req
 // data is how the older addresses wrap what they answer.
 func data(members map[string]string) any { return map[string]any{"data": members} }
 
-// levelOf reads a value of ?type=; none is low.
+// levelOf reads a value of ?type=; none is low. What the client asks for is the life of the token and no right; more than
+// high there is not.
 func levelOf(text string) (level authority.Level, known bool) {
 	switch text {
 	case "", "low":
@@ -84,6 +91,7 @@ func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
 	if !known {
 		return &refusal{http.StatusBadRequest, "type must be low, med or high"}
 	}
+	// Both must be texts: {"password": 1} would be tried as "1" (SEC-333).
 	values, err := body.Read(r, "email", "password")
 	if err != nil {
 		return unreadable(err)
@@ -93,12 +101,15 @@ func (c *Contract) login(w http.ResponseWriter, r *http.Request) error {
 		return &refusal{http.StatusBadRequest, "email and password are needed"}
 	}
 	client, err := c.Authority.Registry.Authenticate(r.Context(), clientID, secret.String{})
+	// Said in words, and not as a wrong password: nothing that the person types could help.
 	if errors.Is(err, oauth.InvalidClient) {
 		return &refusal{http.StatusForbidden, "the application " + clientID + " is not registered at this server, or was disabled"}
 	}
 	if err != nil {
 		return err
 	}
+	// The grant is the client's, by its registration: where an operator takes it back, this address is closed with it
+	// (SEC-048).
 	answer, err := c.Granter.Redeem(r.Context(), grant.Request{
 		Type: oauth.GrantPassword, Client: client, Origin: c.origin(r), Username: email, Password: password, Ready: &level,
 	})
@@ -116,6 +127,7 @@ func (c *Contract) renew(w http.ResponseWriter, r *http.Request) error {
 		return unreadable(err)
 	}
 	token, err := c.Granter.Renew(r.Context(), secret.New(values["token"]), c.origin(r))
+	// The sentence is the contract's own (RIO-19).
 	if errors.Is(err, oauth.InvalidGrant) {
 		return &refusal{http.StatusUnauthorized, "token has expired, run rio auth login"}
 	}
@@ -128,12 +140,15 @@ func (c *Contract) renew(w http.ResponseWriter, r *http.Request) error {
 }
 
 // logout ends the session of the token that is presented: a ready token, whoever gave it out, since its holder has nothing
-// else to end it with; of other tokens only our client's.
+// else to end it with; of other tokens only our client's. A token that is not good any more is answered 401 and not 200:
+// there was nothing left to end.
 func (c *Contract) logout(w http.ResponseWriter, r *http.Request) error {
 	standing, err := c.standing(r)
 	if err != nil {
 		return err
 	}
+	// An access token of some other program may have been sent here by mistake, or by an API that it was shown to; that
+	// must not end the session of the program (SEC-132).
 	if !standing.Ready && standing.ClientID != clientID {
 		return errBadToken
 	}
@@ -155,7 +170,8 @@ func (c *Contract) info(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// standing is that of the bearer token, which must be a person's.
+// standing is that of the bearer token, which must be a person's. A service has no person, and nothing that could be said
+// of one.
 func (c *Contract) standing(r *http.Request) (token.Standing, error) {
 	standing, err := c.Authority.Tokens.Check(r.Context(), body.Bearer(r))
 	if errors.Is(err, authority.ErrUnknown) || err == nil && standing.PersonID == "" {
@@ -174,6 +190,7 @@ func (c *Contract) whose(r *http.Request) (identity.Person, error) {
 		return identity.Person{}, &refusal{http.StatusForbidden, "this token may not say whose it is (scope email)"}
 	}
 	person, err := c.People.Person(r.Context(), standing.PersonID)
+	// The marks end a disabled person's sessions; this is for the moment in between (SEC-123).
 	if errors.Is(err, identity.ErrUnknown) || err == nil && person.Disabled {
 		return person, errBadToken
 	}
@@ -189,6 +206,7 @@ func (c *Contract) origin(r *http.Request) authority.Origin {
 // belongings are a person's memberships and the projects of those organisations.
 func (c *Contract) belongings(ctx context.Context, personID string) ([]identity.Membership, []identity.Project, error) {
 	memberships, err := c.Organisations.Memberships(ctx, personID)
+	// Without this a list without organisations would be asked for, which a store may read as "all of them".
 	if err != nil || len(memberships) == 0 {
 		return nil, nil, err
 	}
