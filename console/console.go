@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/identity/recovery"
 )
 
 // The addresses that others lead people to.
@@ -24,6 +25,7 @@ const (
 	PathDevice       = "/device"
 	PathWelcome      = "/welcome/" // and an invitation's secret
 	PathApplications = "/settings/security/applications"
+	PathRecovered    = "/settings/security/factors/recovered" // with ?return=, after a recovery code was used
 
 	pathSignOut = "/sign-out"
 	pathOneTime = "/sign-in/code"
@@ -42,6 +44,8 @@ type Console struct {
 
 	// TOTP checks one-time codes; nil: nobody is asked for one. With it, Seal and Open are needed.
 	TOTP *identity.TOTP
+	// Recovery takes recovery codes in their place; nil: there are none. With it, PathRecovered has to be served.
+	Recovery *recovery.Codes
 	// Domains knows the bindings that a login may ask for; nil: there are none.
 	Domains identity.Domains
 	// Seal and Open are the master key's: what somebody has proved so far travels sealed through the pages.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -56,8 +57,11 @@ func cookie(r *http.Request, name string) secret.String {
 
 // visit returns who is signed in; identity.ErrUnknown where nobody is.
 func (c *Console) visit(r *http.Request) (visit, error) {
-	key := cookie(r, c.cookies.signIn)
-	person, signIn, err := c.Presence.Who(r.Context(), key)
+	return c.visitOf(r.Context(), cookie(r, c.cookies.signIn))
+}
+
+func (c *Console) visitOf(ctx context.Context, key secret.String) (visit, error) {
+	person, signIn, err := c.Presence.Who(ctx, key)
 	return visit{person, signIn, func(purpose string) string { return formToken(key, purpose) }}, err
 }
 

@@ -106,23 +106,23 @@ func (c *Console) personNamed(ctx context.Context, name string) string {
 	return person.ID
 }
 
-// begin signs the person in, in this browser. The key for forms of before stays: it opens nothing, and other tabs may still
-// show a form that was made with it.
-func (c *Console) begin(w http.ResponseWriter, r *http.Request, signIn identity.SignIn) error {
+// Begin signs the person in, in this browser, with a new cookie, and returns who is signed in then: forms of before are worth
+// nothing. The key for forms of people who are not signed in stays: it opens nothing, and other tabs may still show one.
+func (c *Console) Begin(w http.ResponseWriter, r *http.Request, signIn identity.SignIn) (Visit, error) {
 	ctx := r.Context()
 	signIn.Address, signIn.Agent = c.Address(r), r.UserAgent()
 	if err := c.Presence.End(ctx, cookie(r, c.cookies.signIn)); err != nil {
-		return err
+		return Visit{}, err
 	}
 	key, _, err := c.Presence.Enter(ctx, signIn)
 	if err != nil {
-		return err
+		return Visit{}, err
 	}
 	c.setCookie(w, c.cookies.signIn, key)
 	c.Authority.Recorder.Record(ctx, authority.Event{
 		Kind: authority.EventSignIn, PersonID: signIn.PersonID, Address: signIn.Address, Detail: strings.Join(signIn.Methods, " "),
 	})
-	return nil
+	return c.visitOf(ctx, key)
 }
 
 // signOut ends the sign-in of this browser, and leads back where somebody else is to sign in. Terminals stay signed in.

@@ -59,7 +59,7 @@ func (c *Console) welcome(w http.ResponseWriter, r *http.Request) {
 		c.Authority.Recorder.Record(r.Context(), authority.Event{
 			Kind: authority.EventPersonAdded, PersonID: person.ID, Address: c.Address(r), Detail: "the first administrator",
 		})
-		err = c.begin(w, r, identity.SignIn{PersonID: person.ID, Methods: []string{methodPassword}})
+		_, err = c.Begin(w, r, identity.SignIn{PersonID: person.ID, Methods: []string{methodPassword}})
 	}
 	if err != nil {
 		c.fail(w, r, err)

@@ -83,8 +83,13 @@ type Links interface {
 // FactorKind says what a second factor is.
 type FactorKind string
 
-// FactorTOTP is an authenticator app (RFC 6238).
-const FactorTOTP FactorKind = "totp"
+// The kinds of second factors.
+const (
+	FactorTOTP FactorKind = "totp" // an authenticator app (RFC 6238)
+	// FactorRecovery is a person's recovery codes, all in one row. By itself it is no factor: nobody is asked for one who has
+	// no other, so that it never counts as confirmed.
+	FactorRecovery FactorKind = "recovery"
+)
 
 // Factor is a second factor that somebody has enrolled.
 type Factor struct {
@@ -92,8 +97,8 @@ type Factor struct {
 	PersonID string
 	Kind     FactorKind
 	Name     string // what the person calls it
-	Secret   []byte // sealed
-	LastStep int64  // the last time step whose code was used: each code counts once
+	Secret   []byte // sealed; of recovery codes the SHA-256 of each that is left
+	LastStep int64  // the last time step whose code was used: each code counts once; 0 of recovery codes
 	Created  time.Time
 }
 

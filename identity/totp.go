@@ -97,24 +97,32 @@ func (t *TOTP) Enrol(ctx context.Context, personID, name string, seed secret.Str
 // used up by comparing and swapping its step in the store, so that neither guesses nor replays made at the same moment, on
 // whatever replica, pass.
 func (t *TOTP) Check(ctx context.Context, personID string, code secret.String, address string) error {
+	return t.Counted(ctx, personID, address, func() error {
+		factor, step, err := t.match(ctx, personID, strings.ReplaceAll(code.Reveal(), " ", ""))
+		if err != nil {
+			return err
+		}
+		_, err = t.Factors.ChangeFactor(ctx, factor.ID, func(f *Factor) error {
+			if step <= f.LastStep {
+				return ErrWrong
+			}
+			f.LastStep = step
+			return nil
+		})
+		if errors.Is(err, ErrUnknown) {
+			return ErrWrong // it was removed a moment ago
+		}
+		return err
+	})
+}
+
+// Counted runs check as one try at the person's second factor, of whatever kind: it is counted before check runs, refused
+// with ErrLocked beyond the limits that Check names, and the count is cleared where check answers nil.
+func (t *TOTP) Counted(ctx context.Context, personID, address string, check func() error) error {
 	if err := t.count(ctx, personID, address); err != nil {
 		return err
 	}
-	factor, step, err := t.match(ctx, personID, strings.ReplaceAll(code.Reveal(), " ", ""))
-	if err != nil {
-		return err
-	}
-	_, err = t.Factors.ChangeFactor(ctx, factor.ID, func(f *Factor) error {
-		if step <= f.LastStep {
-			return ErrWrong
-		}
-		f.LastStep = step
-		return nil
-	})
-	switch {
-	case errors.Is(err, ErrUnknown):
-		return ErrWrong // it was removed a moment ago
-	case err != nil:
+	if err := check(); err != nil {
 		return err
 	}
 	return t.Attempts.ClearAttempts(ctx, totpKey(personID))

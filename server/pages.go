@@ -9,8 +9,10 @@ import (
 	"github.com/doorward/doorward/console/factor"
 	"github.com/doorward/doorward/console/federated"
 	"github.com/doorward/doorward/console/keys"
+	"github.com/doorward/doorward/console/password"
 	"github.com/doorward/doorward/federation"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/identity/recovery"
 )
 
 // inviteLife is how long the first administrator may take.
@@ -21,7 +23,7 @@ func (s *Server) furnish() *console.Console {
 	c := &s.config
 	return &console.Console{
 		Authority: s.authority, Doorkeeper: s.doorkeeper, Presence: &identity.Presence{SignIns: c.Store, People: c.Store, Now: c.Now},
-		TOTP: s.totp, Domains: c.Store, Seal: c.Master.SealText, Open: c.Master.OpenText,
+		TOTP: s.totp, Recovery: &recovery.Codes{TOTP: s.totp}, Domains: c.Store, Seal: c.Master.SealText, Open: c.Master.OpenText,
 		People: c.Store, Invitations: c.Store, Issuer: c.Issuer, Brand: c.Brand, Address: s.proxies.address, Now: c.Now, Log: c.Log,
 	}
 }
@@ -31,14 +33,15 @@ type room interface {
 	Routes() map[string]http.Handler
 }
 
-// below are the pages that stand on the console: API keys, second factors, sign-ins through a binding.
+// below are the pages that stand on the console: API keys, second factors, the password, sign-ins through a binding.
 func (s *Server) below() []room {
 	c := &s.config
-	return []room{&keys.Room{Console: s.console, People: c.Store}, &factor.Room{Console: s.console}, &federated.Room{
+	own := []room{&keys.Room{Console: s.console, People: c.Store}, &factor.Room{Console: s.console}, &password.Room{Console: s.console}}
+	return append(own, &federated.Room{
 		Console: s.console, Domains: c.Store, Links: c.Store, Attempts: c.Store,
 		Upstreams: &federation.Upstreams{AllowPrivate: c.PrivateProviders, Now: c.Now, Log: c.Log},
 		Unseal:    func(sealed, ad []byte) ([]byte, error) { return c.Master.Open(bindingPurpose, sealed, ad) },
-	}}
+	})
 }
 
 // authenticator makes what checks one-time codes.

@@ -1,4 +1,5 @@
-// Package factor is the pages of second factors: what somebody has enrolled, adding an authenticator app, removing one.
+// Package factor is the pages of second factors: what somebody has enrolled, adding an authenticator app, removing one, and the
+// recovery codes for whoever loses it.
 package factor
 
 import (
@@ -26,6 +27,7 @@ const (
 	pathAdd     = Path + "/new"
 	pathConfirm = Path + "/confirm"
 	pathRemove  = Path + "/remove"
+	pathCodes   = Path + "/codes"
 
 	purposeEnrolment = "authenticator enrolment"
 )
@@ -33,16 +35,17 @@ const (
 //go:embed pages/*.html
 var files embed.FS
 
-// Room is the pages. Console, with its TOTP, is needed.
+// Room is the pages. Console, with its TOTP and Recovery, is needed.
 type Room struct {
 	Console *console.Console
 
-	list, app, remove *template.Template
+	list, app, remove, askCodes, codes, recovered *template.Template
 }
 
 // listView is what somebody has.
 type listView struct {
 	Factors []identity.Factor
+	Left    int // recovery codes
 	Token   string
 }
 
@@ -66,6 +69,7 @@ func (f *Room) Routes() map[string]http.Handler {
 		return f.Console.Template(string(text))
 	}
 	f.list, f.app, f.remove = page("list"), page("app"), page("remove")
+	f.askCodes, f.codes, f.recovered = page("ask-codes"), page("codes"), page("recovered")
 	c := f.Console
 	return map[string]http.Handler{
 		"GET " + Path:         c.SignedIn(f.show),
@@ -75,6 +79,10 @@ func (f *Room) Routes() map[string]http.Handler {
 		"POST " + pathConfirm: c.Posted(c.Recently(f.confirm)),
 		"GET " + pathRemove:   c.Recently(f.askRemove),
 		"POST " + pathRemove:  c.Posted(c.Recently(f.end)),
+		"GET " + pathCodes:    c.Recently(f.askMake),
+		"POST " + pathCodes:   c.Posted(c.Recently(f.makeCodes)),
+
+		"GET " + console.PathRecovered: c.SignedIn(f.showRecovered),
 	}
 }
 
@@ -86,19 +94,23 @@ func (f *Room) confirmed(r *http.Request, v console.Visit) ([]identity.Factor, e
 
 func (f *Room) show(w http.ResponseWriter, r *http.Request, v console.Visit) {
 	found, err := f.confirmed(r, v)
-	if err != nil {
+	left, bad := f.Console.Recovery.Left(r.Context(), v.Person.ID)
+	if err = errors.Join(err, bad); err != nil {
 		f.Console.Fail(w, r, err)
 		return
 	}
-	page := console.Page{Title: "Second factors", Wide: true, Person: &v, Body: listView{found, v.Token(pathAdd)}}
+	page := console.Page{Title: "Second factors", Wide: true, Person: &v, Body: listView{found, left, v.Token(pathAdd)}}
 	switch { // nothing of the address is repeated
 	case r.FormValue("added") != "":
-		page.Status = "The app was added. From now on its codes are asked for at every sign-in; your other browsers have to sign in again."
+		page.Status = saidAdded
 	case r.FormValue("removed") != "":
 		page.Status = "It was removed. Its codes are worth nothing any more."
 	}
 	f.Console.Show(w, r, http.StatusOK, f.list, page)
 }
+
+// saidAdded is what happened where an app was added.
+const saidAdded = "The app was added. From now on its codes are asked for at every sign-in; your other browsers have to sign in again."
 
 // askAdd is where somebody comes back to who had to sign in once more.
 func (f *Room) askAdd(w http.ResponseWriter, r *http.Request, v console.Visit) {
@@ -177,8 +189,9 @@ func (f *Room) confirm(w http.ResponseWriter, r *http.Request, v console.Visit) 
 		return
 	}
 	err = f.Console.TOTP.Check(r.Context(), v.Person.ID, secret.New(r.PostForm.Get("code")), f.Console.Address(r))
+	only := false
 	if err == nil {
-		err = f.counts(r, v, id)
+		only, err = f.counts(r, v, id)
 	}
 	switch again := secret.New(string(address)); {
 	case errors.Is(err, identity.ErrLocked):
@@ -197,18 +210,28 @@ func (f *Room) confirm(w http.ResponseWriter, r *http.Request, v console.Visit) 
 	f.Console.Authority.Recorder.Record(r.Context(), authority.Event{
 		Kind: authority.EventFactorAdded, PersonID: v.Person.ID, Address: f.Console.Address(r), Detail: id,
 	})
-	f.Console.Enter(w, r, identity.SignIn{
+	renewed := identity.SignIn{
 		PersonID: v.Person.ID, Methods: with(v.Methods, console.MethodOneTime), Binding: v.Binding, ACR: v.ACR,
-	}, Path+"?added=1")
+	}
+	if !only {
+		f.Console.Enter(w, r, renewed, Path+"?added=1")
+		return
+	}
+	if v, err = f.Console.Begin(w, r, renewed); err != nil {
+		f.Console.Fail(w, r, err)
+		return
+	}
+	f.showCodes(w, r, v, saidAdded)
 }
 
-// counts fails with ErrWrong where the code that was right was that of another app.
-func (f *Room) counts(r *http.Request, v console.Visit, id string) error {
+// counts reports whether the app is the person's only one. It fails with ErrWrong where the code that was right was that of
+// another app.
+func (f *Room) counts(r *http.Request, v console.Visit, id string) (only bool, err error) {
 	found, err := f.confirmed(r, v)
 	if err == nil && !slices.ContainsFunc(found, func(factor identity.Factor) bool { return factor.ID == id }) {
 		err = identity.ErrWrong
 	}
-	return err
+	return len(found) == 1, err
 }
 
 func with(methods []string, method string) []string {
@@ -257,6 +280,10 @@ func (f *Room) end(w http.ResponseWriter, r *http.Request, v console.Visit) {
 		return
 	}
 	if err := f.Console.TOTP.Factors.RemoveFactor(r.Context(), id); err != nil {
+		f.Console.Fail(w, r, err)
+		return
+	}
+	if err := f.endCodes(r, v); err != nil {
 		f.Console.Fail(w, r, err)
 		return
 	}
