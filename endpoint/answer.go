@@ -23,6 +23,7 @@ var (
 // send writes a JSON answer that nobody may keep.
 func send(w http.ResponseWriter, status int, body []byte) {
 	header := w.Header()
+	// Set as a slice, which spares the canonical form of a name that is in it already.
 	header["Content-Type"] = jsonType
 	header["Cache-Control"] = noStore
 	w.WriteHeader(status)
@@ -41,7 +42,7 @@ func (o *object) text(name, value string) {
 	}
 }
 
-// number adds a member, 0 too.
+// number adds a member, 0 too. 0 is left in: expires_in and iat have a meaning at it.
 func (o *object) number(name string, value int64) {
 	o.name(name)
 	o.b = strconv.AppendInt(o.b, value, 10)
@@ -94,6 +95,7 @@ func (o *object) bytes() []byte {
 func appendText(b []byte, value string) []byte {
 	for i := range len(value) {
 		switch c := value[i]; {
+		// Whatever is not plain ASCII is left to the library, whose rules are many; tokens, ids and scopes never get there.
 		case c < ' ', c >= utf8.RuneSelf, c == '"', c == '\\', c == '<', c == '>', c == '&', c == 0x7f:
 			quoted, _ := json.Marshal(value) // a string always marshals
 			return append(b, quoted...)
@@ -107,6 +109,7 @@ func appendText(b []byte, value string) []byte {
 // clean makes a text that a machine says of itself fit to be kept and shown: one line, printable characters, at most
 // limit bytes (SEC-083).
 func clean(text string, limit int) string {
+	// No rune is longer than four bytes, so that a label that is kept whole is never cut here.
 	if len(text) > 4*limit {
 		text = text[:4*limit] // whatever it is, this much decides
 	}

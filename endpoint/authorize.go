@@ -31,6 +31,9 @@ const (
 // authorize checks an authorization request and hands it, sealed, to the page where a person decides (RFC 6749 section
 // 4.1.1). What is wrong with client or redirect URI is said on a page, without a redirect (section 4.1.2.1); everything else
 // goes back to the client. No answer of this endpoint is readable to another origin: there is no CORS header (SEC-024).
+//
+// It never signs anybody in and never gives a code: that is the console's, with a person in front of it. It makes no
+// outbound request either, whatever a parameter names (SEC-025).
 func (e *Endpoint) authorize(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
@@ -43,7 +46,8 @@ func (e *Endpoint) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// A parameter that is there twice is refused before anything is believed of the request: client or redirect URI may be
-	// the one that is doubled, and there is nobody to send an error to (SEC-015).
+	// the one that is doubled, and there is nobody to send an error to (SEC-015). Unknown parameters pass and mean nothing
+	// (RFC 6749 section 3.1, SEC-017).
 	f, err := parseForm(r.URL.RawQuery)
 	if err != nil {
 		e.pageOf(w, r, err)
@@ -54,6 +58,8 @@ func (e *Endpoint) authorize(w http.ResponseWriter, r *http.Request) {
 		e.pageOf(w, r, problem)
 		return
 	}
+	// Only now may an error leave by redirect: client and redirect URI belong together, so that nobody is sent to a
+	// stranger (RFC 9700 section 4.11.2, SEC-001).
 	if err := e.complete(&request, client, f); err != nil {
 		e.refuse(w, r, request, err)
 		return
@@ -85,6 +91,7 @@ func (e *Endpoint) repeat(w http.ResponseWriter, r *http.Request) {
 		e.pageOf(w, r, err)
 		return
 	}
+	// The own path, not one out of the request: no posted parameter can send a browser to another site.
 	redirect(w, PathAuthorize+"?"+strings.Map(queryRune, text))
 }
 
@@ -100,6 +107,7 @@ func queryRune(c rune) rune {
 // state goes with it. Its error is for a page.
 func (e *Endpoint) returnable(r *http.Request, f form) (authority.AuthorizationRequest, *authority.Client, error) {
 	none := authority.AuthorizationRequest{}
+	// Looked up and not authenticated: a browser has no client secret. What makes up for it are redirect URI and PKCE.
 	client, err := e.Authority.Registry.Client(r.Context(), f.get("client_id"))
 	switch {
 	// A disabled client reads like an unknown one: a redirect would still serve whoever took it over.
@@ -123,11 +131,14 @@ func (e *Endpoint) returnable(r *http.Request, f form) (authority.AuthorizationR
 			"The application that sent you here sent more than can be sent back to it. Nothing was changed; start again from there.")
 	}
 	return authority.AuthorizationRequest{
+		// MaxAge is -1, for "none asked", until complete has read it: 0 would be a wish to sign in anew.
 		ClientID: client.ID, RedirectURI: uri, State: state, MaxAge: -1, Origin: e.origin(r, f.get("machine")),
 	}, &client, nil
 }
 
 // complete checks everything else and fills it in. Its *oauth.Error goes to the client.
+//
+// Everything that the pages rely upon is checked here, once: after Seal nobody looks at a parameter again.
 func (e *Endpoint) complete(request *authority.AuthorizationRequest, client *authority.Client, f form) (err error) {
 	// What the request is comes first, then who may ask, then what is asked for: an error names the first thing to mend.
 	if err := unsupported(f); err != nil {
@@ -136,7 +147,8 @@ func (e *Endpoint) complete(request *authority.AuthorizationRequest, client *aut
 	if !client.Allows(oauth.GrantAuthorizationCode) {
 		return oauth.Errorf(oauth.UnauthorizedClient, "this application is not registered for logins in a browser")
 	}
-	// For every client, with or without a secret (RFC 9700 section 2.1.1).
+	// For every client, with or without a secret (RFC 9700 section 2.1.1). A request without one, or with the method plain,
+	// is refused here, where its author sees it, and not at the redemption (SEC-009, SEC-010, SEC-011).
 	if request.Challenge, err = oauth.ParseChallenge(f.get("code_challenge"), f.get("code_challenge_method")); err != nil {
 		return err
 	}
@@ -150,6 +162,7 @@ func (e *Endpoint) complete(request *authority.AuthorizationRequest, client *aut
 	if request.Audience, err = client.GrantAudience(e.Issuer, f.all("resource")); err != nil {
 		return err
 	}
+	// It comes back in the ID token: whoever sends much would have it signed and carried about.
 	if request.Nonce = f.get("nonce"); len(request.Nonce) > maxNonce {
 		return oauth.Errorf(oauth.InvalidRequest, "the nonce is longer than 2,048 bytes")
 	}
@@ -173,6 +186,7 @@ func unsupported(f form) error {
 		return oauth.Errorf(registrationNotSupported, "applications are not registered by a request")
 	case f.get("response_type") == "":
 		return oauth.Errorf(oauth.InvalidRequest, "response_type is missing")
+	// So that no token can ever stand in a URL, whatever a client is registered for (RFC 9700 section 2.1.2, SEC-013).
 	case f.get("response_type") != "code":
 		return oauth.Errorf(oauth.UnsupportedResponseType, "response_type must be code")
 	case mode != "" && mode != "query":
@@ -182,7 +196,9 @@ func unsupported(f form) error {
 }
 
 // prompt reads the parameter of OpenID Connect Core section 3.1.2.1. A person is always asked here, so consent and
-// select_account say nothing new, and none can only be answered by login_required.
+// select_account say nothing new, and none can only be answered by login_required. Answering none with a code would let any
+// page of the web, or a program that took over the client's port, log in silently with the session of the browser (SEC-026,
+// SEC-027).
 func prompt(text string) (login bool, err error) {
 	values := strings.Fields(text)
 	for _, value := range values {
@@ -199,7 +215,8 @@ func prompt(text string) (login bool, err error) {
 	return slices.Contains(values, "login"), nil
 }
 
-// maxAge reads max_age in seconds; -1 where none was asked.
+// maxAge reads max_age in seconds; -1 where none was asked. 0 is a wish: sign in now (OpenID Connect Core section 3.1.2.1).
+// Whether a session is young enough, the console says (SEC-032).
 func maxAge(text string) (int64, error) {
 	if text == "" {
 		return -1, nil
@@ -233,7 +250,8 @@ func (e *Endpoint) approvePath() string {
 	return e.ApprovePath
 }
 
-// pageOf shows an error on a page.
+// pageOf shows an error on a page. It is for what must not leave by redirect. The text is ours or the map's, so that
+// nothing that was sent is reflected (SEC-054, SEC-209).
 func (e *Endpoint) pageOf(w http.ResponseWriter, r *http.Request, err error) {
 	answer := e.answer(r, err)
 	retryLater(w.Header(), answer.RetryAfter)
@@ -250,6 +268,7 @@ func (e *Endpoint) page(w http.ResponseWriter, r *http.Request, status int, mess
 		return
 	}
 	header.Set("Content-Type", "text/html; charset=utf-8")
+	// For a caller without pages of its own, with the strictest policy that still shows text.
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, `<!doctype html><html lang="en"><meta charset="utf-8"><title>This login cannot go on</title>`+

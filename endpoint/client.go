@@ -18,6 +18,7 @@ import (
 // `Authorization: Basic` with an empty secret is taken for "none", at every endpoint alike: programs in the field send it
 // for public clients (SEC-051). For a client that has a secret it is an empty one, and wrong.
 func (e *Endpoint) client(r *http.Request, f form) (authority.Client, error) {
+	// Both from the body: form has refused a second one of either (RFC 6749 section 3.2).
 	id, given := f.get("client_id"), secret.New(f.get("client_secret"))
 	// Any Authorization header is an attempt to authenticate: one that is not understood is refused, never passed over.
 	if header := r.Header["Authorization"]; len(header) > 0 {
@@ -25,6 +26,7 @@ func (e *Endpoint) client(r *http.Request, f form) (authority.Client, error) {
 		switch {
 		case !ok:
 			return authority.Client{}, unauthenticated("the Authorization header is not Basic with a form-encoded id and secret")
+		// RFC 6749 section 2.3: one way for each request. Of two secrets, each reader on the way could believe another one.
 		case !given.IsZero():
 			return authority.Client{}, refuse(http.StatusBadRequest, "the client authenticates in two ways at once")
 		case id != "" && id != name:
@@ -38,7 +40,8 @@ func (e *Endpoint) client(r *http.Request, f form) (authority.Client, error) {
 	return e.Authority.Registry.Authenticate(r.Context(), id, given)
 }
 
-// unauthenticated is an invalid_client with the 401 that a challenge goes with.
+// unauthenticated is an invalid_client with the 401 that a challenge goes with. RFC 6749 section 5.2 asks
+// for 401 only where the header was used; one status for all ways tells nobody which one the client is registered for.
 func unauthenticated(description string) *oauth.Error {
 	return &oauth.Error{Code: oauth.InvalidClient, Description: description, Status: http.StatusUnauthorized}
 }

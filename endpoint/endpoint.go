@@ -4,6 +4,11 @@
 //
 // The rules of reading are the same everywhere: a parameter that is there twice, bytes that are no text and a body of
 // another type are refused before anything is looked up (RFC 6749 sections 3.1 and 3.2).
+//
+// What comes in is a request of a program, or of a browser that a program sent; what goes out is JSON, a page or a
+// redirect. The law it keeps: the order of the checks is that of the harm. Form before client, client before what it
+// presents, redirect URI before anything that would be sent there. A failure of the store is 503 with Retry-After and never
+// a refusal (SEC-118).
 package endpoint
 
 import (
@@ -15,6 +20,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authority/law"
+	"github.com/doorward/doorward/endpoint/profile"
 	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/identity"
 )
@@ -34,7 +40,8 @@ const (
 	pathApprove      = "/approve"
 )
 
-// Endpoint holds what the endpoints need. Authority, Granter, People, Organisations and Issuer are needed.
+// Endpoint holds what the endpoints need. Authority, Granter, People, Organisations and Issuer are needed. It is made by
+// room server and holds no state of a request; its handlers may run at once.
 type Endpoint struct {
 	Authority     *law.Authority
 	Granter       *grant.Granter
@@ -43,9 +50,10 @@ type Endpoint struct {
 	Issuer        string // https://id.example, without a slash at the end
 
 	// ApprovePath is the page that a checked authorization request is handed to, sealed, as its parameter `request`;
-	// "": /approve.
+	// "": /approve. The page belongs to another room, which this one must not import; a path is all that they share.
 	ApprovePath string
-	// Address tells the client's address by the rules for trusted proxies; nil: the peer's.
+	// Address tells the client's address by the rules for trusted proxies; nil: the peer's. Limits, the audit and what an
+	// approving person sees go by it: the peer of a proxy would be everybody (SEC-100).
 	Address func(*http.Request) string
 	// Page shows an error to a person at the authorization endpoint; nil: a plain page.
 	Page func(w http.ResponseWriter, r *http.Request, status int, message string)
@@ -59,7 +67,7 @@ type Endpoint struct {
 // The values are made anew by each call; call it once.
 func (e *Endpoint) Routes() map[string]http.Handler {
 	metadata := newDocument(e.metadata())
-	faces := &profiles{people: e.People, organisations: e.Organisations, now: e.now}
+	faces := &profile.Cache{People: e.People, Organisations: e.Organisations, Now: e.now}
 	return map[string]http.Handler{
 		PathOpenID:     e.machine("GET, HEAD", metadata.serve),
 		PathMetadata:   e.machine("GET, HEAD", metadata.serve),
@@ -73,7 +81,8 @@ func (e *Endpoint) Routes() map[string]http.Handler {
 	}
 }
 
-// machine is a handler whose errors go through the one map in errors.go.
+// machine is a handler whose errors go through the one map in errors.go. A method that is not allowed is refused before the
+// body is looked at (SEC-033).
 func (e *Endpoint) machine(allow string, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	methods := strings.Split(allow, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -90,11 +99,13 @@ func (e *Endpoint) machine(allow string, serve func(http.ResponseWriter, *http.R
 	})
 }
 
-// origin is what is known of the machine that asks; label is what it calls itself.
+// origin is what is known of the machine that asks; label is what it calls itself. It is shown to people and never trusted:
+// what a machine calls itself is a claim (SEC-083).
 func (e *Endpoint) origin(r *http.Request, label string) authority.Origin {
 	return authority.Origin{Address: e.address(r), Agent: clean(r.UserAgent(), maxAgent), Machine: clean(label, maxLabel)}
 }
 
+// It is without a port, so that the attempts of one machine are counted as one.
 func (e *Endpoint) address(r *http.Request) string {
 	if e.Address != nil {
 		return e.Address(r)

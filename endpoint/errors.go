@@ -28,6 +28,8 @@ func wire(err error) oauth.Error {
 	var known *oauth.Error
 	switch {
 	case errors.As(err, &known):
+		// Only what room oauth calls an error of the wire gets out as it is; its descriptions are ours and quote nothing
+		// that was sent.
 		answer := *known // a copy: the pipeline may hand out shared ones
 		if answer.Status == 0 {
 			answer.Status = status(answer.Code)
@@ -53,7 +55,8 @@ func wire(err error) oauth.Error {
 	return oauth.Error{Code: oauth.ServerError, Status: http.StatusInternalServerError}
 }
 
-// status is what a code implies (RFC 6749 section 5.2, RFC 6750 section 3.1).
+// status is what a code implies (RFC 6749 section 5.2, RFC 6750 section 3.1). A refused grant is 400 and not 401: the
+// credential is wrong, and the client need not authenticate anew.
 func status(code oauth.ErrorCode) int {
 	switch code {
 	case oauth.InvalidClient, oauth.InvalidToken:
@@ -68,7 +71,8 @@ func status(code oauth.ErrorCode) int {
 	return http.StatusBadRequest
 }
 
-// fail writes err as RFC 6749 section 5.2 has it, with the challenge that a 401 needs (RFC 9110 section 11.6.1).
+// fail writes err as RFC 6749 section 5.2 has it, with the challenge that a 401 needs (RFC 9110 section 11.6.1). The
+// description stands in a header for a bearer token (RFC 6750 section 3): it is ours, without quotes or line breaks.
 func (e *Endpoint) fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer := e.answer(r, err)
 	header := w.Header()
@@ -100,6 +104,7 @@ func retryLater(header http.Header, wait time.Duration) {
 // answer maps err and logs what a server_error hides, under the id that the client gets.
 func (e *Endpoint) answer(r *http.Request, err error) oauth.Error {
 	answer := wire(err)
+	// Anything else is the client's affair, or told by /readyz, and would let strangers fill the log.
 	if answer.Code == oauth.ServerError {
 		id := errorID()
 		e.log().ErrorContext(r.Context(), "an endpoint failed", "id", id, "path", r.URL.Path, "error", err)

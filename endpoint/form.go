@@ -16,6 +16,7 @@ import (
 )
 
 const (
+	// A token request with everything in it has some 4 kB.
 	maxBody       = 64 << 10 // bytes of a request's body
 	maxParameters = 100      // of a request; an authorization request with everything in it has some twenty
 	maxScope      = 4096     // bytes of a scope parameter (SEC-031)
@@ -37,7 +38,8 @@ func (f form) get(name string) string {
 	return ""
 }
 
-// all returns the values of the one parameter that may be repeated.
+// all returns the values of the one parameter that may be repeated. It is resource (RFC 8707 section 2). An empty value is
+// left out, like any other parameter without one.
 func (f form) all(name string) []string {
 	var values []string
 	for _, p := range f {
@@ -52,6 +54,7 @@ func (f form) all(name string) []string {
 // standard library refuses, for text that is not UTF-8 or holds a NUL (SEC-324), for more than 100 parameters, and for one
 // that is there twice (RFC 6749 sections 3.1 and 3.2); only `resource` may be (RFC 8707 section 2).
 func parseForm(text string) (form, error) {
+	// A list and no map: whoever chooses the names cannot choose collisions.
 	f := make(form, 0, 12)
 	// By hand, and not with Request.ParseForm: that one takes the query too, and lets repetitions pass.
 	for text != "" {
@@ -101,7 +104,8 @@ func readForm(r *http.Request) (form, error) {
 	return readBody(r)
 }
 
-// readBody reads a body that must be a form: JSON, multipart and text are not looked into (SEC-035, SEC-327).
+// readBody reads a body that must be a form: JSON, multipart and text are not looked into (SEC-035, SEC-327). It does not
+// look at the address; readForm has refused what stands there.
 func readBody(r *http.Request) (form, error) {
 	if !isForm(r.Header["Content-Type"]) {
 		return nil, refuse(http.StatusUnsupportedMediaType, "the body must be "+formType)

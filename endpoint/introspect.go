@@ -6,6 +6,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authority/token"
+	"github.com/doorward/doorward/endpoint/profile"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
 )
@@ -13,7 +14,7 @@ import (
 // introspection tells a service what a token is good for (RFC 7662).
 type introspection struct {
 	*Endpoint
-	profiles *profiles
+	profiles *profile.Cache
 }
 
 var inactive = []byte(`{"active":false}`)
@@ -22,6 +23,7 @@ var inactive = []byte(`{"active":false}`)
 // (SEC-129, SEC-130): everything else is inactive, whatever the reason (section 2.2). Where this replica cannot say, it says
 // that, and never `active`.
 func (i *introspection) serve(w http.ResponseWriter, r *http.Request) error {
+	// The token is in the body: in an address it would stand in the logs of every proxy (SEC-034).
 	f, err := readForm(r)
 	if err != nil {
 		return err
@@ -42,6 +44,8 @@ func (i *introspection) serve(w http.ResponseWriter, r *http.Request) error {
 		return refuse(http.StatusBadRequest, "token is missing")
 	}
 	// A refresh token is inactive here: it is for us alone, and a service that holds one should not learn that it is good.
+	// By the marks, the client and the clock of this moment; a JWT that still verifies may have been revoked (SEC-123,
+	// SEC-136).
 	standing, err := i.Authority.Tokens.Check(r.Context(), f.get("token"))
 	if errors.Is(err, authority.ErrUnknown) || err == nil && !client.IsAudience(standing.Audience) {
 		send(w, http.StatusOK, inactive)
@@ -50,6 +54,7 @@ func (i *introspection) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// A person who was disabled is inactive within a second, also before the marks have come round.
 	username, err := i.username(r, standing.PersonID)
 	if errors.Is(err, identity.ErrUnknown) {
 		send(w, http.StatusOK, inactive)
@@ -67,8 +72,8 @@ func (i *introspection) username(r *http.Request, personID string) (string, erro
 	if personID == "" {
 		return "", nil
 	}
-	known, err := i.profiles.of(r.Context(), personID)
-	return known.person.Username, err
+	known, err := i.profiles.Of(r.Context(), personID)
+	return known.Person.Username, err
 }
 
 // standingBody is the answer for a good token (RFC 7662 section 2.2). Ours are sid, level (of a ready token) and session_exp,

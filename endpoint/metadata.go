@@ -14,7 +14,7 @@ import (
 const keepPublic = "public, max-age=300"
 
 // metadata is RFC 8414 section 2 and OpenID Connect Discovery 1.0 section 3 in one document, from the configured issuer
-// and never from a request (SEC-211).
+// and never from a request (SEC-211). What is false is said, where leaving it out would mean true or leave a client to try.
 type metadata struct {
 	oauth.Metadata
 	Prompts          []string `json:"prompt_values_supported"`
@@ -24,6 +24,7 @@ type metadata struct {
 }
 
 func (e *Endpoint) metadata() metadata {
+	// Introspection leaves "none" out: it is for clients with a secret (SEC-129).
 	methods := []string{"client_secret_basic", "client_secret_post", "none"}
 	return metadata{
 		Prompts: []string{"none", "login", "consent", "select_account"},
@@ -78,6 +79,7 @@ func newDocument(value any) document {
 	return document{body, entityTag(body)}
 }
 
+// There is no CORS header: a page of another origin has no use for it here.
 func (d document) serve(w http.ResponseWriter, r *http.Request) error {
 	header := w.Header()
 	header["Content-Type"] = jsonType

@@ -10,7 +10,8 @@ import (
 const maxWait = 25 * time.Second
 
 // waitPreference reads `Prefer: wait=N` (RFC 7240 section 4.3), capped at 25 s; 0 where there is none. The first wait of
-// several counts (section 2); one that is no number of seconds counts as none.
+// several counts (section 2); one that is no number of seconds counts as none. It is a wish: nothing that is wrong in it is
+// an error, and the poll is then answered at once.
 func waitPreference(headers []string) time.Duration {
 	// A comma within a quoted value of another preference splits it in two; a wait is the worst that comes of it.
 	for _, header := range headers {

@@ -18,6 +18,7 @@ func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) error {
 	if token == "" {
 		return refuse(http.StatusBadRequest, "token is missing")
 	}
+	// Whose token it is, Revoke judges: a client ends its own sessions and nobody else's.
 	if err := e.Authority.Tokens.Revoke(r.Context(), token, client, e.address(r)); err != nil {
 		return err
 	}

@@ -14,6 +14,9 @@ import (
 const waitSlack = 10 * time.Second
 
 // token redeems a grant (RFC 6749 section 3.2). It reads and writes; the pipeline of room grant decides.
+//
+// Everything that was presented goes into the request as it came. Which of it the grant needs, and whether it is good, is
+// for the pipeline alone to say, so that this wire and those of compat cannot differ (SEC-155, SEC-175).
 func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	f, err := readForm(r)
 	if err != nil {
@@ -26,6 +29,7 @@ func (e *Endpoint) token(w http.ResponseWriter, r *http.Request) error {
 	if request.Wait > 0 { // before the wait: afterwards there is nothing left to hold
 		holdOpen(w, request.Wait)
 	}
+	// The context ends with the connection: a client that has left while it waited is not redeemed.
 	answer, err := e.Granter.Redeem(r.Context(), request)
 	// Said beside an error too: a client that was made to wait may poll again at once.
 	if answer.Waited {
@@ -49,6 +53,7 @@ func (e *Endpoint) tokenRequest(r *http.Request, f form) (grant.Request, error) 
 	if err != nil {
 		return grant.Request{}, err
 	}
+	// Bounded and of the right characters before the pipeline compares anything with it (SEC-031).
 	scope, err := f.scope()
 	if err != nil {
 		return grant.Request{}, err
@@ -75,7 +80,8 @@ func holdOpen(w http.ResponseWriter, wait time.Duration) {
 }
 
 // tokenBody is the answer of RFC 6749 section 5.1 with our members: when a new login will be needed
-// (refresh_expires_in), how long the session lives unused (idle_expires_in), and its sid.
+// (refresh_expires_in), how long the session lives unused (idle_expires_in), and its sid. Members that are empty are left
+// out, but expires_in: a client that finds none would have to guess (SEC-307).
 func tokenBody(token oauth.Token) []byte {
 	body := object{make([]byte, 0, 1536)} // fits an access token, an ID token and a refresh token
 	body.b = append(body.b, `{"access_token":`...)

@@ -206,7 +206,7 @@ func (c *Contract) origin(r *http.Request) authority.Origin {
 // belongings are a person's memberships and the projects of those organisations.
 func (c *Contract) belongings(ctx context.Context, personID string) ([]identity.Membership, []identity.Project, error) {
 	memberships, err := c.Organisations.Memberships(ctx, personID)
-	// Without this a list without organisations would be asked for, which a store may read as "all of them".
+	// Whoever belongs to no organisation sees no project, and the store need not be asked.
 	if err != nil || len(memberships) == 0 {
 		return nil, nil, err
 	}
