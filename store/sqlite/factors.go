@@ -7,8 +7,8 @@ import (
 	"github.com/doorward/doorward/identity"
 )
 
-// factors: the secret is sealed with a master key that is not in this file. The last column is what each code that was used
-// changes.
+// factors: the secret is sealed with a master key that is not in this file; of recovery codes it is their hashes. The last
+// column is what each one-time code that was used changes.
 func factors() table[identity.Factor] {
 	return table[identity.Factor]{
 		columns: "id, person_id, kind, name, secret, created, last_step",

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ var factorClauses = []clause{
 	{"factors/every field is kept, the oldest first", factorsKept},
 	{"factors/changed inside the transaction", factorsChanged},
 	{"factors/SEC-170 one step is taken by one of many", factorsRaced},
+	{"factors/SEC-176 a recovery code is taken by one of many", recoveryRaced},
 }
 
 // factor is an authenticator app.
@@ -90,4 +93,37 @@ func factorsRaced(t *testing.T, s More) {
 		})
 		return err
 	}), identity.ErrWrong)
+}
+
+// Recovery codes are one row, from whose secret each that is used goes: of fifty who bring one, one finds it, and nobody loses
+// another's. A row from which all have gone is still there.
+func recoveryRaced(t *testing.T, s More) {
+	ctx := t.Context()
+	good(t, s.AddPerson(ctx, person("usr_1", "ada", "ada@example.org")))
+	row := factor("f1", "usr_1")
+	row.Kind, row.Secret, row.LastStep = identity.FactorRecovery, []byte("abc"), 0
+	good(t, s.AddFactor(ctx, row))
+	take := func(code byte) error {
+		_, err := s.ChangeFactor(ctx, "f1", func(f *identity.Factor) error {
+			at := bytes.IndexByte(f.Secret, code)
+			if at < 0 {
+				return identity.ErrWrong
+			}
+			f.Secret = slices.Delete(slices.Clone(f.Secret), at, at+1)
+			return nil
+		})
+		return err
+	}
+	once(t, parallel(50, func(int) error { return take('b') }), identity.ErrWrong)
+	row.Secret = []byte("ac")
+	found(t, []identity.Factor{row})(s.Factors(ctx, "usr_1"))
+	for _, err := range parallel(2, func(i int) error { return take("ac"[i]) }) {
+		good(t, err)
+	}
+	rows, err := s.Factors(ctx, "usr_1")
+	good(t, err)
+	if len(rows) != 1 || len(rows[0].Secret) != 0 || rows[0].Kind != identity.FactorRecovery {
+		t.Errorf("after the last code: %+v", rows)
+	}
+	is(t, take('a'), identity.ErrWrong)
 }
