@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/doorward/doorward/authcmd/choice"
+	"github.com/doorward/doorward/authcmd/failure"
 	"github.com/doorward/doorward/cred"
 	"github.com/doorward/doorward/flow"
 	"github.com/doorward/doorward/secret"
@@ -28,7 +29,8 @@ type Target struct {
 	Scope    []string      // of a login; nil: the client's default at the server
 }
 
-// Key is where the login is stored.
+// Key is where the login is stored. Issuer, client and profile together: two servers that know the same name are never
+// mixed (SEC-241).
 func (t Target) Key() cred.Key {
 	return cred.Key{Issuer: t.Issuer, Client: t.ClientID, Profile: t.Profile}
 }
@@ -39,7 +41,8 @@ type Flows struct {
 	Device  flow.Flow
 }
 
-// Flags are what the standard group takes from the command line and where else it looks.
+// Flags are what the standard group takes from the command line and where else it looks. A flag wins over a variable, a
+// variable over a choice, a choice over a default.
 type Flags struct {
 	Default  Target      // where neither flag, variable nor choice says otherwise
 	Variable string      // the prefix of variables: "DOORWARD" for DOORWARD_ISSUER, _CLIENT_ID and _PROFILE; "": none are read
@@ -98,7 +101,7 @@ func (g *Group) usual(value string) string {
 	return " (usually " + value + ")"
 }
 
-// Command makes the group.
+// Command makes the group. It opens nothing; Open runs with the command that is called, when its target is known.
 func (g *Group) Command() *cobra.Command {
 	auth := &cobra.Command{Use: "auth", Short: "Log in, log out and use the login"}
 	flags := auth.PersistentFlags()
@@ -126,6 +129,7 @@ func (g *Group) verb(name, short string, run func(context.Context) error) *cobra
 	return &cobra.Command{
 		Use: name, Short: short, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Only now, so that help and completion work without a credential file, a network or a home folder.
 			if _, err := g.open(cmd); err != nil {
 				return err
 			}
@@ -152,6 +156,7 @@ func (g *Group) login() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		// Before the login begins: a way that is not offered has printed nothing and opened no browser.
 		way, err := g.way(flows)
 		if err != nil {
 			return err
@@ -187,11 +192,12 @@ func (g *Group) remember() error {
 	if g.Flags.Choice.Path == "" {
 		return nil
 	}
+	// A choice that cannot be read is written anew: the login is stored, and it is what the person means.
 	if chosen, err := g.Flags.Choice.Load(); err == nil && chosen != (cred.Key{}) {
 		return nil
 	}
 	if err := g.Flags.Choice.Save(g.Program.Session.Key); err != nil {
-		g.Program.Terminal.Warn("Warning: the login is stored, but not noted as the default one: %s", plainText(err))
+		g.Program.Terminal.Warn("Warning: the login is stored, but not noted as the default one: %s", failure.PlainText(err))
 	}
 	return nil
 }
@@ -208,6 +214,7 @@ func (g *Group) choose() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		// Nothing is asked of a server: switch only notes a name.
 		key, err := g.pick(cmd.Context(), g.wanted(keys), args)
 		if err != nil {
 			return err
@@ -235,7 +242,7 @@ func (g *Group) pick(ctx context.Context, keys []cred.Key, args []string) (cred.
 		names = append(names, profileName(k.Profile)+" at "+k.Issuer+" as "+k.Client)
 	}
 	if len(keys) == 0 {
-		return cred.Key{}, &Failure{ExitLoginRequired, "login_required", "There is no login to switch to.", "Run '" + g.Program.words().Login + "' to log in."}
+		return cred.Key{}, &Failure{Exit: ExitLoginRequired, Code: "login_required", Message: "There is no login to switch to.", Hint: "Run '" + g.Program.words().Login + "' to log in."}
 	}
 	name := g.typed.target.Profile
 	if len(args) > 0 {
@@ -274,6 +281,8 @@ func (g *Group) Target() (Target, error) {
 	t.Issuer = cmp.Or(t.Issuer, g.variable("ISSUER"))
 	t.ClientID = cmp.Or(t.ClientID, g.variable("CLIENT_ID"))
 	t.Profile = cmp.Or(t.Profile, g.variable("PROFILE"))
+	// As a whole or not at all: the client of one server with the issuer of another would send its credential to a stranger
+	// (SEC-264).
 	if t.Issuer == "" && t.ClientID == "" && g.Flags.Choice.Path != "" {
 		chosen, err := g.Flags.Choice.Load()
 		if err != nil {
@@ -290,6 +299,7 @@ func (g *Group) Target() (Target, error) {
 		t.Scope = usual.Scope
 	}
 	var err error
+	// Last, since it may read standard input, which can be read once.
 	t.Secret, err = g.clientSecret()
 	return t, err
 }
@@ -316,7 +326,7 @@ func (g *Group) clientSecret() (secret.String, error) {
 			err = errors.New("--client-secret-stdin got nothing on standard input")
 		}
 		if err != nil {
-			return secret.String{}, &UsageError{err}
+			return secret.String{}, &UsageError{Err: err}
 		}
 		return s, nil
 	case g.typed.secretFile != "":
@@ -329,14 +339,15 @@ func (g *Group) clientSecret() (secret.String, error) {
 func (g *Group) readSecretFile(path string) (secret.String, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return secret.String{}, &UsageError{err}
+		return secret.String{}, &UsageError{Err: err}
 	}
 	defer file.Close()
+	// One byte more than is taken, so that a device or a whole disk ends here.
 	data, err := io.ReadAll(io.LimitReader(file, terminal.MaxAnswer+1))
 	text := strings.TrimRight(string(data), "\r\n")
 	switch {
 	case err != nil:
-		return secret.String{}, &UsageError{err}
+		return secret.String{}, &UsageError{Err: err}
 	case len(data) > terminal.MaxAnswer:
 		return secret.String{}, Usagef("the file of --client-secret-file is too long for a secret")
 	case text == "" || terminal.Clean(text) != text:

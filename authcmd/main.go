@@ -24,6 +24,7 @@ func (p *Program) Main(ctx context.Context, root *cobra.Command, args []string) 
 	if p.Terminal == nil {
 		p.Terminal = terminal.New()
 	}
+	// Here and not in main: a test that runs the tree is no process that gets signals of its own.
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 
@@ -42,6 +43,7 @@ func (p *Program) Main(ctx context.Context, root *cobra.Command, args []string) 
 	if err == nil {
 		return ExitDone
 	}
+	// What failed before a RunE began was cobra's own refusal; Ctrl-C there is no mistake of the command line.
 	if !running && !errors.Is(err, context.Canceled) {
 		err = asUsage(err)
 	}
@@ -58,7 +60,8 @@ func namesCommand(root *cobra.Command, args []string) bool {
 	})
 }
 
-// asUsage marks an error of the command line.
+// asUsage marks an error of the command line. asUsage keeps what is a UsageError already, and drops what pflag repeats of
+// the value.
 func asUsage(err error) error {
 	var usage *UsageError
 	var unknown *pflag.NotExistError
@@ -69,7 +72,7 @@ func asUsage(err error) error {
 		// pflag repeats all that followed the dash, which may be a password: -pSECRET.
 		return Usagef("unknown flag -%s", unknown.GetSpecifiedName())
 	}
-	return &UsageError{err}
+	return &UsageError{Err: err}
 }
 
 // prepare gives every command of the tree the manners that Main promises.
@@ -121,6 +124,7 @@ const MaxValue = 16 << 10
 // checkTyped checks the values of flags and arguments, without repeating them: they may be secrets.
 func checkTyped(cmd *cobra.Command, args []string) error {
 	var err error
+	// Only what was typed: an empty default is nobody's mistake.
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		if slices.Contains([]string{"string", "stringSlice", "stringArray"}, flag.Value.Type()) && err == nil {
 			err = checkValue("--"+flag.Name, strings.TrimSuffix(strings.TrimPrefix(flag.Value.String(), "["), "]"))

@@ -30,6 +30,7 @@ func (p *Program) Print(text string, object any) error {
 		}
 		text = string(data)
 	}
+	// A pipe gets the bytes as they are, since a script must not lose any; a person's terminal would obey them (SEC-268).
 	if p.Terminal.OutIsTerminal() {
 		text = terminal.CleanText(text)
 	}
@@ -38,6 +39,7 @@ func (p *Program) Print(text string, object any) error {
 
 // PrintAs is Print in a form of its own, where errors stay in the program's.
 func (p *Program) PrintAs(form Output, text string, object any) error {
+	// A copy: what fails afterwards is still told in the form that was asked for.
 	as := *p
 	as.Output = form
 	return as.Print(text, object)

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorward/doorward/authcmd/failure"
 	"github.com/doorward/doorward/cred"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/session"
@@ -61,6 +62,7 @@ type Account struct {
 
 // session is Session with its warnings on the terminal, where nobody else takes them.
 func (p *Program) session() *session.Session {
+	// Set late, because the session is; a product that takes warnings itself keeps its own.
 	if p.Session.Warn == nil {
 		p.Session.Warn = p.Warning
 	}
@@ -73,10 +75,10 @@ func (p *Program) Warning(err error) {
 		return
 	}
 	if p.Output.Structured() {
-		p.printFailure(p.Terminal.Errors(), Failure{Code: "warning", Message: sentence(err)})
+		p.printFailure(p.Terminal.Errors(), Failure{Code: "warning", Message: failure.Sentence(err)})
 		return
 	}
-	p.Terminal.Warn("%s", "Warning: "+sentence(err))
+	p.Terminal.Warn("%s", "Warning: "+failure.Sentence(err))
 }
 
 // account describes a login that is alive.
@@ -86,7 +88,7 @@ func (p *Program) account(c cred.Credential) Account {
 	return a
 }
 
-// describe takes over what may be shown. New fields of a credential stay out until they are named here.
+// describe takes over what may be shown. New fields of a credential stay out until they are named here; a token never is.
 func describe(key cred.Key, c cred.Credential) Account {
 	return Account{
 		Issuer: key.Issuer, ClientID: key.Client, Profile: key.Profile,
@@ -119,6 +121,7 @@ func (p *Program) say(text string, object any) error {
 
 // paint cleans a sentence and colours the mark that it begins with.
 func (p *Program) paint(text string) string {
+	// Cleaned before it is coloured, or a name could bring colours and jumps of its own (SEC-268).
 	text = terminal.CleanText(text)
 	for mark, style := range map[string]terminal.Style{"✓": terminal.Green, "✗": terminal.Red} {
 		if rest, ok := strings.CutPrefix(text, mark); ok {

@@ -13,6 +13,7 @@ import (
 // for the cached token waits for nothing, and need not pay for the threads that listening costs.
 func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 	ended, cancel := context.WithCancel(parent)
+	// Room for one: a signal that comes before the goroutine listens is not lost.
 	signals := make(chan os.Signal, 1)
 	listen := sync.OnceFunc(func() {
 		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

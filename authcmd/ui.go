@@ -7,12 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doorward/doorward/authcmd/failure"
 	"github.com/doorward/doorward/flow"
 	"github.com/doorward/doorward/secret"
 	"github.com/doorward/doorward/terminal"
 )
 
-// screen is flow.UI on a terminal, for one login.
+// screen is flow.UI on a terminal, for one login. A login that waits draws from several goroutines; what they share is
+// behind mu.
 type screen struct {
 	terminal *terminal.Terminal
 	words    Words
@@ -64,6 +66,7 @@ func (s *screen) still() {
 
 // ShowCode prints where to go and the code, with a QR code where there is room, and starts the waiting line.
 func (s *screen) ShowCode(ctx context.Context, prompt flow.Prompt) error {
+	// The code and the addresses are a server's text, and so bounded and cleaned before they are printed (SEC-268).
 	prompt.UserCode = terminal.Shorten(prompt.UserCode, 40)
 	address := prompt.URI
 	if prompt.URIComplete != "" {
@@ -74,6 +77,8 @@ func (s *screen) ShowCode(ctx context.Context, prompt flow.Prompt) error {
 	} else {
 		s.print(s.standardCode(prompt, address))
 	}
+	// The flow found something wrong with the address (another host, another scheme): it is shown, and neither drawn nor
+	// opened (SEC-269).
 	if prompt.Warning != "" {
 		s.terminal.Warn("%s", s.terminal.Paint(terminal.Yellow, "  Warning: "+terminal.Clean(prompt.Warning)))
 	} else {
@@ -163,7 +168,7 @@ func (s *screen) OpenPage(ctx context.Context, address string) error {
 	}
 	if err := s.terminal.Browse(ctx, address); err != nil && ctx.Err() == nil {
 		s.still() // the waiting line would be drawn over
-		s.terminal.Say("The browser did not open (%s). Please open the address above by hand.", plainText(err))
+		s.terminal.Say("The browser did not open (%s). Please open the address above by hand.", failure.PlainText(err))
 		s.wait(ctx, "Waiting for the browser", deadline)
 	}
 	return nil
@@ -182,7 +187,8 @@ func (s *screen) print(text string) {
 	}
 }
 
-// wait starts the line that moves until ctx ends. Waiting longer than a day has no countdown.
+// wait starts the line that moves until ctx ends. Waiting longer than a day has no countdown. A terminal that does not
+// redraw gets one sentence instead of a line that moves: it may be a log or be read aloud.
 func (s *screen) wait(ctx context.Context, what string, until time.Time) {
 	if s.words.NoWaiting || ctx.Err() != nil {
 		return

@@ -27,6 +27,7 @@ func (p *Program) Login(ctx context.Context, f flow.Flow) (cred.Credential, erro
 func (p *Program) LogIn(ctx context.Context, f flow.Flow) (cred.Credential, error) {
 	ui, done := p.UI()
 	defer done()
+	// Revoke ends the session that this one replaces, after the new credential is stored: a login that fails costs nothing.
 	return p.session().Login(ctx, func(ctx context.Context) (cred.Credential, error) {
 		defer done() // what moves stops before the session says anything
 		return f.Login(ctx, ui)
@@ -37,6 +38,7 @@ func (p *Program) LogIn(ctx context.Context, f flow.Flow) (cred.Credential, erro
 // and a No are not errors. A server that cannot be reached is a warning: here, the login has gone all the same.
 func (p *Program) Logout(ctx context.Context, sure bool) error {
 	words := p.words()
+	// Asked before the question, so that nobody is asked whether to log out of nothing.
 	switch _, err := p.Stored(ctx); {
 	case errors.Is(err, session.ErrLoginRequired):
 		return p.say(words.NothingToLogout, loggedOut{})
@@ -66,6 +68,7 @@ func (p *Program) end(ctx context.Context, words Words) error {
 	err := p.session().Logout(ctx, p.Revoke)
 	var left *session.RevokeError
 	switch {
+	// Exit 0: what the person asked for has happened on this machine, and the warning says what has not.
 	case errors.As(err, &left):
 		p.Terminal.Warn("%s", words.LogoutUnreached)
 		if p.Output.Structured() {
@@ -114,6 +117,7 @@ func (p *Program) Token(ctx context.Context) error {
 		return err
 	}
 	if !p.Output.Structured() {
+		// The one place of the group where a secret is printed: it is what was asked for, on standard output alone.
 		return p.Print(c.Access.Reveal()+"\n", nil)
 	}
 	return p.Print("", struct {
@@ -142,6 +146,7 @@ func (p *Program) List(ctx context.Context, current cred.Key) error {
 	accounts := []Account{}
 	for _, key := range keys {
 		c, err := p.Session.Store.Get(ctx, key)
+		// Another process may log out between the list and the look.
 		if errors.Is(err, cred.ErrNotFound) {
 			continue // logged out in the meantime
 		}
