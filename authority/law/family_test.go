@@ -68,6 +68,13 @@ func TestReplay_SEC109_SEC111_SEC116_EndsTheFamilyAndSaysSo(t *testing.T) {
 			if _, err := h.Tokens.Check(t.Context(), access.Reveal()); !errors.Is(err, authority.ErrUnknown) {
 				t.Errorf("the access token of an ended family: %v", err)
 			}
+			// Marks are forgotten after an hour: the end of a family is its row's.
+			h.clock.Advance(3 * time.Hour)
+			h.open()
+			h.refused(last, h.cli)
+			if family, err := h.Sessions.Get(t.Context(), redeemed.Family.ID); err != nil || family.EndReason != "replay" {
+				t.Errorf("the family ended by %q, %v", family.EndReason, err)
+			}
 		})
 	}
 }

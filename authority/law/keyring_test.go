@@ -56,7 +56,15 @@ func TestKeyring_SEC289_RotationOverlaps(t *testing.T) {
 		t.Errorf("the old token, during the overlap: %v", err)
 	}
 
-	h.clock.Advance(keyOverlap + time.Second)
+	h.clock.Advance(keyOverlap - time.Minute)
+	if err := h.Keyring.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.Keyring.Ring().Verify(old, "at+jwt"); err != nil {
+		t.Errorf("the old token, at the end of the overlap: %v", err)
+	}
+
+	h.clock.Advance(time.Minute + time.Second)
 	if err := h.Keyring.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}

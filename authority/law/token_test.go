@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authority/login"
+	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
 )
@@ -49,6 +50,35 @@ func TestCheck_SEC055_ATokenSaysWhoseItIsUntilItEnds(t *testing.T) {
 	h.unknown("after its end", token)
 }
 
+// TestAccess_SEC121_NotBeyondTheSession: a session's end is the end of its access tokens.
+func TestAccess_SEC121_NotBeyondTheSession(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	redeemed := h.login()
+	h.clock.Set(redeemed.Family.Ends.Add(-time.Minute))
+	token, life, err := h.Tokens.Access(redeemed.Family, h.cli, redeemed.Family.Scope, redeemed.Family.Audience)
+	if err != nil || life != time.Minute {
+		t.Fatalf("a minute before the end: life %v, %v", life, err)
+	}
+	standing, err := h.Tokens.Check(t.Context(), token.Reveal())
+	if err != nil || standing.Expires.After(redeemed.Family.Ends) {
+		t.Errorf("it expires at %v, after the session at %v; %v", standing.Expires, redeemed.Family.Ends, err)
+	}
+}
+
+// TestCheck_NotBeforeItWasMade: a clock that was set back, or a key used by hand, makes no token of tomorrow.
+func TestCheck_NotBeforeItWasMade(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	token := h.access(h.login())
+	h.clock.Advance(-9 * time.Second)
+	if _, err := h.Tokens.Check(t.Context(), token); err != nil {
+		t.Errorf("between two replicas whose clocks differ a little: %v", err)
+	}
+	h.clock.Advance(-2 * time.Second)
+	h.unknown("a token of the future", token)
+}
+
 func TestCheck_OnlyAccessTokensOfThisAuthority(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -62,6 +92,18 @@ func TestCheck_OnlyAccessTokensOfThisAuthority(t *testing.T) {
 	h.unknown("a refresh token", redeemed.Refresh.Reveal())
 	h.unknown("another authority's", newHouse(t).access(newHouse(t).login()))
 	h.unknown("a changed one", token[:len(token)-2]+"AA")
+	neighbour := New(Config{
+		Issuer: "https://other.example", Store: h.store, People: h.store, Attempts: h.store, Master: h.master, Now: h.clock.Now,
+		Algorithms: []keys.Alg{keys.ES256},
+	})
+	if err := neighbour.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	foreign, _, err := neighbour.Tokens.Access(redeemed.Family, h.cli, redeemed.Family.Scope, redeemed.Family.Audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.unknown("one of another issuer with the same keys", foreign.Reveal())
 	h.unknown("nothing", "")
 	h.unknown("a megabyte", strings.Repeat("a.", 1<<19))
 }
