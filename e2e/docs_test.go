@@ -259,6 +259,16 @@ var runs = map[string]func(r *reader, script string){
 			r.Errorf("after the restore:\n%s", out)
 		}
 	},
+	"credential": func(r *reader, script string) {
+		if strings.Contains(script, "git ") {
+			needs(r.T, "git")
+		}
+		r.serve("--dev")
+		r.login("doorward auth login --issuer http://localhost:3667")
+		if out := r.do("export DOORWARD_ISSUER=http://localhost:3667\n" + script); !regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.`).MatchString(out) {
+			r.Errorf("no token in what is printed:\n%s", out)
+		}
+	},
 	"rotate": func(r *reader, script string) {
 		r.serve("")
 		r.do(script)

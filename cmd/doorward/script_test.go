@@ -31,11 +31,12 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"doorward": main,
-		"visit":    func() { os.Exit(visit(os.Args[1:])) },
-		"phone":    func() { os.Exit(phone(os.Args[1:])) },
-		"tty":      func() { os.Exit(onTerminal(os.Args[1:])) },
-		"longarg":  func() { os.Exit(longArgument(os.Args[1:])) },
+		"doorward":                   main,
+		"docker-credential-doorward": main,
+		"visit":                      func() { os.Exit(visit(os.Args[1:])) },
+		"phone":                      func() { os.Exit(phone(os.Args[1:])) },
+		"tty":                        func() { os.Exit(onTerminal(os.Args[1:])) },
+		"longarg":                    func() { os.Exit(longArgument(os.Args[1:])) },
 	})
 }
 
@@ -77,7 +78,7 @@ func (s *script) setup(env *testscript.Env) error {
 
 // commands are those that a script has beside the usual ones.
 func (s *script) commands() map[string]func(*testscript.TestScript, bool, []string) {
-	return map[string]func(*testscript.TestScript, bool, []string){
+	commands := map[string]func(*testscript.TestScript, bool, []string){
 		// authority starts one with Ada in it, and points doorward at it.
 		"authority": func(ts *testscript.TestScript, _ bool, _ []string) {
 			seeds := *seed.Base()
@@ -103,6 +104,9 @@ func (s *script) commands() map[string]func(*testscript.TestScript, bool, []stri
 			ts.Setenv("DOORWARD_ISSUER", site.URL)
 		},
 	}
+	s.repositories(commands)
+	s.sts(commands)
+	return commands
 }
 
 func (s *script) advance(ts *testscript.TestScript, _ bool, args []string) {
@@ -137,6 +141,7 @@ var differs = []struct {
 	{regexp.MustCompile(`\b[B-Z]{4}-[B-Z]{4}\b`), "WDJB-MJHT"},
 	{regexp.MustCompile(`\b(state|nonce|code_challenge|machine)=[^&\s]+`), "$1=…"},
 	{regexp.MustCompile(`%3A\d+%2F`), "%3APORT%2F"},
+	{regexp.MustCompile(`_expiry_utc=\d+`), "_expiry_utc=SECONDS"},
 	{regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`), "TOKEN"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z`), "MOMENT"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d`), "DATE-AND-TIME"},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -73,7 +74,7 @@ func (m *machine) Refresh(_ context.Context, old cred.Credential) (cred.Credenti
 	if m.down {
 		return old, &oauth.TemporaryError{Err: io.ErrUnexpectedEOF}
 	}
-	n := string(rune('0' + m.refreshed.Add(1)))
+	n := strconv.Itoa(int(m.refreshed.Add(1)))
 	old.Access, old.Refresh, old.Expires = secret.New("token-"+n), secret.New("refresh-"+n), m.now.Add(time.Hour)
 	return old, nil
 }

@@ -28,8 +28,10 @@ func (c *Commands) git() *cobra.Command {
 		Use: "git get|store|erase", Short: "Answer git, as a credential helper",
 		Long: "Answer git, as a credential helper. The token is given to the named hosts alone, over https (over http where they are\n" +
 			"this machine); for any other host nothing is answered, and git asks the next helper. To set it up:\n\n" +
-			"  git config --global credential.https://git.example.helper '!doorward credential git --host git.example'\n\n" +
-			"Git keeps asking for a password where another helper is configured before this one and answers first.",
+			"  git config --global credential.https://git.example.helper ''\n" +
+			"  git config --global --add credential.https://git.example.helper '!doorward credential git --host git.example'\n\n" +
+			"The first line takes other helpers out of the list for this host: they would answer first with what they have kept, and\n" +
+			"keep a copy of each token.",
 		Args: actions("get, store or erase"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.answerGit(cmd.Context(), flags, args[0]) },
 	}
