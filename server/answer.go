@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// answerJSON writes a body that nobody may keep.
+// answerJSON writes a body that nobody may keep. A cache would give it to
+// somebody else, or a minute later.
 func answerJSON(w http.ResponseWriter, status int, body string) {
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
@@ -36,6 +37,7 @@ func wantsPage(r *http.Request) bool {
 
 // problem answers what no route answered: on a page for people, as an object for programs.
 func (s *Server) problem(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+	// Without this a person who follows an old link would read JSON, and a program that mistyped a path would parse HTML.
 	if wantsPage(r) {
 		s.page(w, r, status, message)
 		return

@@ -9,7 +9,8 @@ import (
 )
 
 // Clock is a clock that can be moved, so that idle times, levels and expiry can be seen without waiting for them. It
-// is for servers of this machine alone. The zero value is the real time. Give Now to the store too.
+// is for servers of this machine alone. The zero value is the real time. Give Now to the store too. Moved, it makes expired
+// things live and living ones expire: Config refuses it wherever anybody else can reach the server.
 type Clock struct {
 	ahead atomic.Int64 // of the real clock
 }
@@ -17,7 +18,8 @@ type Clock struct {
 // Now tells the time.
 func (c *Clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-// Advance moves the clock; backwards with a negative duration.
+// Advance moves the clock; backwards with a negative duration. It is one addition and may be called while requests run;
+// each of them sees one time or the other.
 func (c *Clock) Advance(by time.Duration) { c.ahead.Add(int64(by)) }
 
 // maxAdvance bounds one step: beyond, a time.Duration would overflow soon.
@@ -45,7 +47,8 @@ func (c *Clock) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.Now().UTC().Format(time.RFC3339Nano), time.Duration(c.ahead.Load())))
 }
 
-// hostName is a Host header without its port.
+// hostName is a Host header without its port. The Host is compared and not the peer alone, since a page that rebinds its
+// own name to 127.0.0.1 comes from this machine (SEC-243).
 func hostName(host string) string {
 	if at, err := netip.ParseAddrPort(host); err == nil {
 		return at.Addr().String()

@@ -1,5 +1,10 @@
 // Package server puts the rooms of the authority together: configuration in, a handler and its lifecycle out. It holds the
 // one list of routes and all that concerns HTTP itself: limits, proxies, TLS, headers, logs, metrics, the end.
+//
+// What comes in is a Config with an open store; what goes out is a Server that listens, and that Run serves until its
+// context ends. The law it keeps: what is not on the one list of routes does not exist; what protects a route stands around
+// all of its kind, so that no page can be added without it; and nothing that decides security is believed of a request,
+// neither its Host nor a header of an unlisted peer (SEC-211).
 package server
 
 import (
@@ -59,9 +64,11 @@ type Config struct {
 
 	// TLSCert and TLSKey are PEM files. They are read again when they change. Both or none.
 	TLSCert, TLSKey string
-	// TrustedProxies are the networks whose forwarded headers are believed; those of all others are ignored.
+	// TrustedProxies are the networks whose forwarded headers are believed; those of all others are ignored. Empty: nobody
+	// is believed. A network that is too wide lets its machines choose the address that limits and audit go by (SEC-100).
 	TrustedProxies []netip.Prefix
 
+	// Store must keep time by the same clock as the server, or codes expire in one and live in the other.
 	Store  Store        // the server's from New on: Run closes it, and New does where it fails
 	Master *keys.Master // the master key
 	Seed   *Seed        // what is added at the start where it is not there; nil: nothing
@@ -80,7 +87,8 @@ type Config struct {
 	ReadTimeout time.Duration
 	// DrainTimeout is how long requests may still take when the server ends; 0: 10 s.
 	DrainTimeout time.Duration
-	// Contracts are other wires that this authority speaks beside OAuth, for programs that are in the field already.
+	// Contracts are other wires that this authority speaks beside OAuth, for programs that are in the field already. nil:
+	// none. Their order is that of their lines in the list of routes.
 	Contracts []Contract
 	// OpenAPI are the descriptions of the contracts, each an OpenAPI 3.1 document of its tags, paths and schemas alone. They
 	// are joined to that of /openapi.json.
@@ -124,7 +132,9 @@ func (c *Config) fill() {
 	}
 }
 
-// check says what is wrong, once the listener is known.
+// check says what is wrong, once the listener is known. Each of these would otherwise fail much later and at somebody else:
+// a client compares the issuer letter by letter (RFC 8414 section 3.3, SEC-183), and a clock that strangers can move undoes
+// every expiry.
 func (c *Config) check(address net.Addr) error {
 	issuer, err := url.Parse(c.Issuer)
 	local := loopback(address)
@@ -143,11 +153,13 @@ func (c *Config) check(address net.Addr) error {
 	return nil
 }
 
+// loopback is of the address that is listened on: 0.0.0.0 is none, though it answers on 127.0.0.1 too.
 func loopback(address net.Addr) bool {
 	at, err := netip.ParseAddrPort(address.String())
 	return err == nil && at.Addr().Unmap().IsLoopback()
 }
 
+// loopbackName takes no name but localhost: any other may be resolved to this machine by somebody else.
 func loopbackName(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()

@@ -14,7 +14,8 @@ import (
 var bounds = [...]float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5, 30}
 
 // counts are what is counted of one route. There is one per pattern of the list of routes, made before the first request:
-// nothing that a client sends makes a series (SEC-279).
+// nothing that a client sends makes a series (SEC-279). Everything in it is atomic: a request that is counted waits for
+// nobody.
 type counts struct {
 	classes [6]atomic.Uint64               // by the first digit of the status
 	buckets [len(bounds) + 1]atomic.Uint64 // not cumulative: that is made when they are read
@@ -25,6 +26,7 @@ func (c *counts) add(status int, took time.Duration) {
 	if class := status / 100; class > 0 && class < len(c.classes) {
 		c.classes[class].Add(1)
 	}
+	// The bucket whose upper end is the first that took does not exceed; the last one has no end.
 	seconds, i := took.Seconds(), 0
 	for i < len(bounds) && seconds > bounds[i] {
 		i++
@@ -33,7 +35,8 @@ func (c *counts) add(status int, took time.Duration) {
 	c.nanos.Add(int64(took))
 }
 
-// serveMetrics writes Prometheus' text format, version 0.0.4.
+// serveMetrics writes Prometheus' text format, version 0.0.4. It is on an address of its own and asks nobody who he is:
+// that address must not be public (SEC-219).
 func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	family(w, "doorward_http_requests_total", "counter", "Requests answered, by route and class of status.")
@@ -59,6 +62,7 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	gauge(w, "process_start_time_seconds", "When the server was started, in Unix time.", float64(s.started.Unix()))
 }
 
+// write reads the buckets one after the other while requests go on: a sum may be one request behind its parts.
 func (c *counts) write(w io.Writer, pattern string) {
 	var total uint64
 	const name = "doorward_http_request_duration_seconds"

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// proxies are the peers whose word on who is behind them counts.
+// proxies are the peers whose word on who is behind them counts. The zero value believes nobody.
 type proxies []netip.Prefix
 
 func (p proxies) trust(peer netip.Addr) bool {
@@ -26,6 +26,7 @@ func (p proxies) address(r *http.Request) string {
 	if !ok {
 		return r.RemoteAddr // a socket without addresses
 	}
+	// Before any header is read: what a peer that is not listed says of itself is not even looked at (SEC-100, SEC-211).
 	if len(p) == 0 || !p.trust(peer) {
 		return peer.String()
 	}
@@ -43,7 +44,8 @@ func (p proxies) address(r *http.Request) string {
 	return peer.String()
 }
 
-// insecure reports whether a trusted proxy says that the client came by plain http.
+// insecure reports whether a trusted proxy says that the client came by plain http. It can only refuse. That a proxy says
+// "https" gives nothing to a request that a plain one would not have.
 func (p proxies) insecure(r *http.Request) bool {
 	if len(p) == 0 {
 		return false
@@ -57,10 +59,12 @@ func (p proxies) insecure(r *http.Request) bool {
 	return ok && p.trust(peer)
 }
 
+// peerOf is of the connection, and the only thing about a client that it cannot write itself.
 func peerOf(r *http.Request) (netip.Addr, bool) {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	return plain(at.Addr()), err == nil
 }
 
-// plain is the one spelling of an address: IPv4 as itself, no zone.
+// plain is the one spelling of an address: IPv4 as itself, no zone. Without it ::ffff:192.0.2.1 and 192.0.2.1 would be two
+// clients to every limit, and a listed proxy might not be found.
 func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }

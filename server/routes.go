@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/doorward/doorward/endpoint"
+	"github.com/doorward/doorward/server/openapi"
 )
 
 // kind says for whom a route is, and by that which rules hold around it.
@@ -28,7 +29,8 @@ type route struct {
 	counts  *counts
 }
 
-// list is the ONE list of routes: what is not on it does not exist.
+// list is the ONE list of routes: what is not on it does not exist. It is made once. Tests walk it (Patterns), and every
+// route has to be in their matrices of who may do what (SEC-155, SEC-175).
 func (s *Server) list() []route {
 	var routes []route
 	// Sorted, so that logs, metrics and tests have the same order at every start.
@@ -37,12 +39,18 @@ func (s *Server) list() []route {
 			routes = append(routes, route{pattern, kind, handlers[pattern], new(counts)})
 		}
 	}
+	description, err := openapi.Handler(s.config.OpenAPI)
+	if err != nil {
+		panic("server: OpenAPI: " + err.Error())
+	}
 	machines := s.endpoint.Routes()
 	rooms := s.rooms(maps.Clone(machines))
+	// Taken out of the machines, since a browser gets there by another site's link, and must: a protection against other
+	// origins would end every login. The endpoint changes nothing, whatever is sent to it.
 	add(entry, map[string]http.Handler{endpoint.PathAuthorize: machines[endpoint.PathAuthorize]})
 	delete(machines, endpoint.PathAuthorize)
 	add(machine, machines)
-	add(machine, map[string]http.Handler{"GET /openapi.json": s.describe()})
+	add(machine, map[string]http.Handler{"GET /openapi.json": description})
 	for _, contract := range s.config.Contracts {
 		machines, entries := contract(rooms)
 		add(machine, machines)
@@ -62,7 +70,8 @@ func (s *Server) list() []route {
 	return routes
 }
 
-// mux serves the list.
+// mux serves the list. The rules of a kind are put around its handlers here and nowhere else, so that no handler can leave
+// them out (SEC-201).
 func (s *Server) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	origins := http.NewCrossOriginProtection()
@@ -77,6 +86,7 @@ func (s *Server) mux() *http.ServeMux {
 		route := &s.routes[i]
 		handler := route.handler
 		switch route.kind {
+		// The headers outside of the protection: its refusal is a page as well.
 		case page:
 			handler = pageHeaders(origins.Handler(handler))
 		case entry:
@@ -112,6 +122,7 @@ func pageHeaders(next http.Handler) http.Handler {
 	})
 }
 
+// It says that the process answers and asks nothing else: a store that is down must not make anybody kill the server.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	answerJSON(w, http.StatusOK, `{"status":"ok"}`)
 }

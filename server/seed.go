@@ -13,7 +13,8 @@ import (
 	"github.com/doorward/doorward/secret"
 )
 
-// Seed is what a server adds at its start where it is not there yet. What is there is left as it is.
+// Seed is what a server adds at its start where it is not there yet. What is there is left as it is. It is for
+// demonstrations, tests and first installations: its secrets are known to whoever wrote it.
 type Seed struct {
 	People        []SeedPerson
 	Organisations []identity.Organisation
@@ -73,7 +74,8 @@ type SeedBinding struct {
 	Moves bool
 }
 
-// seed adds what is missing.
+// seed adds what is missing. The order is that of what refers to what: people before their places, clients before their
+// tokens. It may run at several replicas at once, which is why "taken" is no error.
 func (s *Server) seed(ctx context.Context, seed *Seed) error {
 	if seed == nil {
 		return nil
@@ -111,6 +113,7 @@ func (s *Server) seedPeople(ctx context.Context, seed *Seed) error {
 
 func (s *Server) seedOrganisations(ctx context.Context, seed *Seed) error {
 	for _, organisation := range seed.Organisations {
+		// Members come with a new organisation alone: who was taken out of one must not come back at the next start.
 		err := s.config.Store.AddOrganisation(ctx, organisation)
 		if err != nil && !errors.Is(err, identity.ErrTaken) {
 			return err
@@ -139,6 +142,7 @@ func (s *Server) seedProjects(ctx context.Context, seed *Seed) error {
 	return nil
 }
 
+// A client that is there keeps what an administrator has changed, its secret too.
 func (s *Server) seedClients(ctx context.Context, seed *Seed) error {
 	for _, client := range seed.Clients {
 		if client.Introspects && client.Audience == "" {
@@ -155,6 +159,7 @@ func (s *Server) seedClients(ctx context.Context, seed *Seed) error {
 	return nil
 }
 
+// They live from the start that added them, since Level is a time and no date.
 func (s *Server) seedTokens(ctx context.Context, seed *Seed) error {
 	for _, token := range seed.ReadyTokens {
 		// One that has expired or was revoked is not made again under the same value: IssueReady then says that it is taken.

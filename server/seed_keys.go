@@ -10,6 +10,7 @@ import (
 	"github.com/doorward/doorward/identity"
 )
 
+// seedKeys adds keys by their values: Issue keeps the keyed hash and records each in the audit, like every other.
 func (s *Server) seedKeys(ctx context.Context, seed *Seed) error {
 	for _, key := range seed.APIKeys {
 		_, _, err := s.authority.Keys.Issue(ctx, apikey.Ask{
@@ -40,6 +41,8 @@ func (s *Server) seedFactors(ctx context.Context, seed *Seed) error {
 // bindingPurpose is what the secrets of bindings are sealed for.
 const bindingPurpose = "binding secret"
 
+// seedDomains adds Domains first, since bindings are theirs. A binding that is there keeps its secret and its rules; only
+// an issuer that Moves follows, and only for development.
 func (s *Server) seedDomains(ctx context.Context, seed *Seed) error {
 	for _, domain := range seed.Domains {
 		if err := s.config.Store.AddDomain(ctx, domain); err != nil && !errors.Is(err, identity.ErrTaken) {
@@ -48,6 +51,7 @@ func (s *Server) seedDomains(ctx context.Context, seed *Seed) error {
 	}
 	for _, b := range seed.Bindings {
 		if !b.Clear.IsZero() {
+			// For this binding's id: a row that is copied over another does not open.
 			b.Secret = s.config.Master.Seal(bindingPurpose, []byte(b.Clear.Reveal()), []byte(b.ID))
 		}
 		err := s.config.Store.AddBinding(ctx, b.Binding)

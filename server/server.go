@@ -17,6 +17,7 @@ import (
 	"github.com/doorward/doorward/endpoint"
 	"github.com/doorward/doorward/grant"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/server/certificate"
 )
 
 // Server is an authority that answers.
@@ -32,8 +33,8 @@ type Server struct {
 	console    *console.Console
 
 	listener net.Listener
-	metrics  net.Listener // nil: none
-	cert     *certificate // nil: plain http
+	metrics  net.Listener      // nil: none
+	cert     *certificate.Pair // nil: plain http
 	routes   []route
 	handler  http.Handler // everything of the public address
 
@@ -54,6 +55,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	return s, nil
 }
 
+// It goes from what costs nothing to what writes: a mistake in the configuration changes nothing in the store.
 func (s *Server) assemble(ctx context.Context) error {
 	if s.config.Store == nil || s.config.Master == nil {
 		return errors.New("server: a store and a master key are needed")
@@ -65,7 +67,7 @@ func (s *Server) assemble(ctx context.Context) error {
 		return err
 	}
 	if s.config.TLSCert != "" {
-		cert, err := loadCertificate(s.config.TLSCert, s.config.TLSKey)
+		cert, err := certificate.Load(s.config.TLSCert, s.config.TLSKey)
 		if err != nil {
 			return err
 		}
@@ -80,6 +82,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err := s.seed(ctx, s.config.Seed); err != nil {
 		return err
 	}
+	// Last, since a seed that brings people makes the invitation needless.
 	return s.invite(ctx)
 }
 
@@ -128,7 +131,7 @@ func (s *Server) wire() {
 	s.routes = append(s.routes, none)
 }
 
-// rooms is what contracts get.
+// rooms is what contracts get. The endpoints are a copy of the map: a contract that changes it changes nobody's routes.
 func (s *Server) rooms(endpoints map[string]http.Handler) Rooms {
 	c := &s.config
 	return Rooms{
@@ -170,7 +173,8 @@ func (s *Server) Issuer() string { return s.config.Issuer }
 // Ready is closed when Run answers requests.
 func (s *Server) Ready() <-chan struct{} { return s.serving }
 
-// ready says why requests should go elsewhere.
+// ready says why requests should go elsewhere. The store is asked at each probe and not remembered: who watches wants to
+// know of this moment.
 func (s *Server) ready(ctx context.Context) error {
 	switch {
 	case s.draining.Load():
@@ -187,6 +191,7 @@ func (s *Server) Run(ctx context.Context) error {
 	// The follower outlives ctx: requests that are let to finish still need fresh news, or their checks are refused.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var rooms sync.WaitGroup
+	// Before anything is served: a replica that answers and does not follow would be stale after three seconds.
 	rooms.Go(func() { s.authority.Run(following) })
 
 	public, metrics := s.public(), s.metricsServer()
@@ -214,7 +219,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(cause, s.config.Store.Close())
 }
 
-// drain lets what has begun come to its end, and cuts what takes too long.
+// drain lets what has begun come to its end, and cuts what takes too long. ctx has ended as a rule, which is
+// why this is called: the limit must not end with it.
 func (s *Server) drain(ctx context.Context, public *http.Server) {
 	s.draining.Store(true) // /readyz says so, and the load balancer looks elsewhere
 	public.SetKeepAlivesEnabled(false)
@@ -247,7 +253,7 @@ func (s *Server) public() *http.Server {
 	}
 	if s.cert != nil {
 		protocols.SetHTTP2(true)
-		server.TLSConfig = s.cert.config()
+		server.TLSConfig = s.cert.Config()
 		// A connection may hold many polls, but not so many, and not so much unread data, that one client is a load.
 		server.HTTP2 = &http.HTTP2Config{
 			MaxConcurrentStreams: 128, MaxReadFrameSize: 16 << 10, MaxReceiveBufferPerConnection: 256 << 10,
@@ -276,7 +282,7 @@ func (s *Server) connection(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// close gives back what New took.
+// close gives back what New took. It is for New alone; after Run, everything is closed already.
 func (s *Server) close() error {
 	var errs []error
 	for _, listener := range []net.Listener{s.listener, s.metrics} {

@@ -12,7 +12,7 @@ import (
 )
 
 // response remembers what was answered. Where no route was entered, it swallows the mux's own plain text, so that
-// the server can answer in words of its own.
+// the server can answer in words of its own. It is made for each request and belongs to its goroutine.
 type response struct {
 	http.ResponseWriter
 	route  *route
@@ -44,7 +44,8 @@ func (r *response) Write(body []byte) (int, error) {
 	return r.ResponseWriter.Write(body)
 }
 
-// shell is what surrounds every request: refusals that need no route, the log, the counts, and the net under a panic.
+// shell is what surrounds every request: refusals that need no route, the log, the counts, and the net under a panic. It is
+// the outermost handler: what it does is done for every request, whoever answers it.
 type shell struct {
 	*Server
 	mux  *http.ServeMux
@@ -57,6 +58,7 @@ type shell struct {
 func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now() // the real clock: a moved one would make nonsense of what took how long
 	answer := &response{ResponseWriter: w, id: requestID()}
+	// Deferred before anything can fail, so that there is no request without its line and its count.
 	defer s.finish(answer, r, started)
 	header := w.Header()
 	header["X-Request-Id"] = []string{answer.id}
@@ -94,7 +96,8 @@ var (
 	oneYear = []string{"max-age=31536000"}
 )
 
-// refuse answers where no route does. What the mux said in its header stays (Allow).
+// refuse answers where no route does. What the mux said in its header stays (Allow). The answer says nothing of what
+// exists: a method that is not allowed is the one exception, since its Allow says so anyway.
 func (s *shell) refuse(answer *response, r *http.Request, status int) {
 	answer.route, answer.status = &s.none, 0 // from here on, what is written is sent
 	pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,9 @@
-package server
+// Package openapi describes every endpoint for programs, as one OpenAPI 3.1 document.
+//
+// What comes in are the fragments of the contracts that a server speaks; what goes out is a handler. The law it keeps: the
+// document is joined once, at the start, where a fragment that is none or that describes a path twice is still a mistake of
+// whoever wrote it and not a surprise of whoever reads it.
+package openapi
 
 import (
 	"crypto/sha256"
@@ -9,10 +14,10 @@ import (
 	"net/http"
 )
 
-// openAPI describes what every server has; contracts bring the rest.
+// own describes what every server has; contracts bring the rest.
 //
-//go:embed openapi/openapi.json
-var openAPI []byte
+//go:embed openapi.json
+var own []byte
 
 // description is the part of an OpenAPI 3.1 document that fragments may bring.
 type description struct {
@@ -46,6 +51,7 @@ func merge(document []byte, fragments [][]byte) ([]byte, error) {
 		} {
 			for name, value := range members.from {
 				if _, taken := members.to[name]; taken {
+					// Two descriptions of one path would be one that is wrong.
 					return nil, fmt.Errorf("%s is described twice", name)
 				}
 				members.to[name] = value
@@ -61,16 +67,20 @@ func merge(document []byte, fragments [][]byte) ([]byte, error) {
 func raw(value any) json.RawMessage {
 	text, err := json.Marshal(value)
 	if err != nil {
-		panic("server: what was read as JSON marshals: " + err.Error())
+		panic("openapi: what was read as JSON marshals: " + err.Error())
 	}
 	return text
 }
 
-// describe serves the description of every endpoint for programs. It ends the program at its start where a fragment is none.
-func (s *Server) describe() http.Handler {
-	text, err := merge(openAPI, s.config.OpenAPI)
+// Handler serves the description of what every server has and what the fragments add. It fails where a fragment is no such
+// document, or describes what is described already.
+//
+// The document is the same for everybody and tells nothing of this server but which contracts it speaks; a client that has it
+// asks by its entity tag (RFC 9110 section 8.8.3).
+func Handler(fragments [][]byte) (http.Handler, error) {
+	text, err := merge(own, fragments)
 	if err != nil {
-		panic("server: OpenAPI: " + err.Error())
+		return nil, err
 	}
 	sum := sha256.Sum256(text)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
@@ -84,5 +94,5 @@ func (s *Server) describe() http.Handler {
 		}
 		header.Set("Content-Type", "application/json")
 		_, _ = w.Write(text) // a client that has gone needs no answer
-	})
+	}), nil
 }
