@@ -15,7 +15,6 @@ import (
 
 	"github.com/doorward/doorward/authority/law"
 	"github.com/doorward/doorward/identity"
-	"github.com/doorward/doorward/identity/recovery"
 )
 
 // The addresses that others lead people to.
@@ -25,10 +24,8 @@ const (
 	PathDevice       = "/device"
 	PathWelcome      = "/welcome/" // and an invitation's secret
 	PathApplications = "/settings/security/applications"
-	PathRecovered    = "/settings/security/factors/recovered" // with ?return=, after a recovery code was used
 
 	pathSignOut = "/sign-out"
-	pathOneTime = "/sign-in/code"
 	pathResult  = "/device/result"
 	pathDisown  = "/device/disown"
 	pathRevoke  = PathApplications + "/revoke"
@@ -42,13 +39,11 @@ type Console struct {
 	People      identity.People
 	Invitations identity.Invitations
 
-	// TOTP checks one-time codes; nil: nobody is asked for one. With it, Seal and Open are needed.
-	TOTP *identity.TOTP
-	// Recovery takes recovery codes in their place; nil: there are none. With it, PathRecovered has to be served.
-	Recovery *recovery.Codes
+	// Second asks for second factors; nil: nobody is asked for one.
+	Second SecondFactor
 	// Domains knows the bindings that a login may ask for; nil: there are none.
 	Domains identity.Domains
-	// Seal and Open are the master key's: what somebody has proved so far travels sealed through the pages.
+	// Seal and Open are the master key's, for rooms below: what somebody has proved so far travels sealed through the pages.
 	Seal func(purpose string, plaintext, ad []byte) string
 	Open func(purpose, sealed string, ad []byte) ([]byte, error)
 
@@ -81,7 +76,6 @@ func (c *Console) Routes() map[string]http.Handler {
 		"GET " + PathSignIn:       http.HandlerFunc(c.showSignIn),
 		"POST " + PathSignIn:      c.posted(c.signIn),
 		"POST " + pathSignOut:     c.posted(c.signOut),
-		"POST " + pathOneTime:     c.posted(c.oneTime),
 		"GET " + PathApprove:      c.signedIn(c.showApproval),
 		"POST " + PathApprove:     c.posted(c.signedIn(c.approve)),
 		"POST " + PathDevice:      c.posted(c.signedIn(c.decide)),

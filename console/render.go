@@ -5,15 +5,14 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/console/brand"
 	"github.com/doorward/doorward/console/facts"
 )
 
@@ -60,8 +59,8 @@ type Page struct {
 	leadsTo string // a redirect URI that the page's form may end at
 }
 
-// parsePages makes the pages for a brand; a fault in a template is a fault of the build and panics.
-func parsePages(brand Brand) pages {
+// parsePages makes the pages for an operator; a fault in a template is a fault of the build and panics.
+func parsePages(operator Brand) pages {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{"moment": facts.Moment, "day": facts.Day}).
 		ParseFS(pageFiles, "pages/layout.html"))
 	p := pages{layout: layout, templates: make(map[string]*template.Template), assets: make(map[string]asset)}
@@ -74,12 +73,12 @@ func parsePages(brand Brand) pages {
 		p.templates[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+file.Name()))
 	}
 	p.brand = brandView{
-		Name:  brand.Name,
+		Name:  operator.Name,
 		Icon:  p.add("icon", ".svg", "image/svg+xml", icon),
-		Style: p.add("console", ".css", "text/css; charset=utf-8", []byte(styleSheet+accent(brand.Accent))),
+		Style: p.add("console", ".css", "text/css; charset=utf-8", []byte(styleSheet+brand.Accent(operator.Accent))),
 	}
-	if kind := picture(brand.Logo); kind != "" {
-		p.brand.Logo = p.add("logo", "", kind, brand.Logo)
+	if kind := brand.Picture(operator.Logo); kind != "" {
+		p.brand.Logo = p.add("logo", "", kind, operator.Logo)
 	}
 	return p
 }
@@ -90,41 +89,6 @@ func (p *pages) add(name, extension, kind string, body []byte) string {
 	name += "-" + hex.EncodeToString(sum[:8]) + extension
 	p.assets[name] = asset{kind, body}
 	return "/assets/" + name
-}
-
-// picture tells what kind of picture it is by its content; "" where it is none. An SVG may carry a script: it runs in no
-// <img>, and asset serves it sandboxed for whoever opens it by itself.
-func picture(body []byte) string {
-	switch kind := http.DetectContentType(body); {
-	case kind == "image/png", kind == "image/jpeg", kind == "image/webp":
-		return kind
-	case bytes.Contains(body[:min(len(body), 512)], []byte("<svg")):
-		return "image/svg+xml"
-	}
-	return ""
-}
-
-// accent is the operator's colour as a rule, with black or white on it, whichever can be read better (WCAG 2.2, 1.4.3).
-func accent(value string) string {
-	digits, hash := strings.CutPrefix(value, "#")
-	number, err := strconv.ParseUint(digits, 16, 24)
-	if !hash || len(digits) != 6 || err != nil { // a name, or a rule that would go on behind it
-		return ""
-	}
-	on := "#ffffff"
-	if luminance(uint32(number)) > 0.179 {
-		on = "#000000"
-	}
-	return fmt.Sprintf("\n:root{--accent:%s;--on-accent:%s}\n", value, on)
-}
-
-// luminance is the relative luminance of an sRGB colour; the square stands for the curve, near enough to choose by.
-func luminance(rgb uint32) float64 {
-	channel := func(shift uint) float64 {
-		c := float64(rgb>>shift&0xff) / 255
-		return c * c
-	}
-	return 0.2126*channel(16) + 0.7152*channel(8) + 0.0722*channel(0)
 }
 
 // render writes a page. It is made in full before the first byte leaves, so that a fault cannot cut it short.

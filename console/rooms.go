@@ -38,6 +38,11 @@ func (c *Console) Recently(next func(http.ResponseWriter, *http.Request, Visit))
 	})
 }
 
+// Again shows the sign-in page to somebody who has to begin anew, and says why; it leads back.
+func (c *Console) Again(w http.ResponseWriter, r *http.Request, back, alert string) {
+	c.askSignIn(w, r, signInView{Return: back, Alert: alert}, http.StatusForbidden)
+}
+
 // Posted reads a form before its handler does.
 func (c *Console) Posted(next http.HandlerFunc) http.HandlerFunc { return c.posted(next) }
 

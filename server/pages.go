@@ -23,7 +23,7 @@ func (s *Server) furnish() *console.Console {
 	c := &s.config
 	return &console.Console{
 		Authority: s.authority, Doorkeeper: s.doorkeeper, Presence: &identity.Presence{SignIns: c.Store, People: c.Store, Now: c.Now},
-		TOTP: s.totp, Recovery: &recovery.Codes{TOTP: s.totp}, Domains: c.Store, Seal: c.Master.SealText, Open: c.Master.OpenText,
+		Domains: c.Store, Seal: c.Master.SealText, Open: c.Master.OpenText,
 		People: c.Store, Invitations: c.Store, Issuer: c.Issuer, Brand: c.Brand, Address: s.proxies.address, Now: c.Now, Log: c.Log,
 	}
 }
@@ -36,7 +36,9 @@ type room interface {
 // below are the pages that stand on the console: API keys, second factors, the password, sign-ins through a binding.
 func (s *Server) below() []room {
 	c := &s.config
-	own := []room{&keys.Room{Console: s.console, People: c.Store}, &factor.Room{Console: s.console}, &password.Room{Console: s.console}}
+	factors := &factor.Room{Console: s.console, TOTP: s.totp, Recovery: &recovery.Codes{TOTP: s.totp}}
+	s.console.Second = factors
+	own := []room{factors, &keys.Room{Console: s.console, People: c.Store}, &password.Room{Console: s.console}}
 	return append(own, &federated.Room{
 		Console: s.console, Domains: c.Store, Links: c.Store, Attempts: c.Store,
 		Upstreams: &federation.Upstreams{AllowPrivate: c.PrivateProviders, Now: c.Now, Log: c.Log},

@@ -24,7 +24,7 @@ func (f *Room) askMake(w http.ResponseWriter, r *http.Request, v console.Visit) 
 	}
 	var left int
 	if err == nil {
-		left, err = f.Console.Recovery.Left(r.Context(), v.Person.ID)
+		left, err = f.Recovery.Left(r.Context(), v.Person.ID)
 	}
 	if err != nil {
 		f.Console.Fail(w, r, err)
@@ -58,7 +58,7 @@ func (f *Room) makeCodes(w http.ResponseWriter, r *http.Request, v console.Visit
 // showCodes makes codes and shows them, this once. The page is the answer to a form, and has no address under which a history
 // could keep them.
 func (f *Room) showCodes(w http.ResponseWriter, r *http.Request, v console.Visit, status string) {
-	made, err := f.Console.Recovery.Make(r.Context(), v.Person.ID)
+	made, err := f.Recovery.Make(r.Context(), v.Person.ID)
 	if err != nil {
 		f.Console.Fail(w, r, err)
 		return
@@ -81,13 +81,13 @@ func (f *Room) endCodes(r *http.Request, v console.Visit) error {
 	if err != nil || len(found) > 0 {
 		return err
 	}
-	return f.Console.Recovery.End(r.Context(), v.Person.ID)
+	return f.Recovery.End(r.Context(), v.Person.ID)
 }
 
 // showRecovered is where somebody arrives who signed in with a recovery code: how many are left, what to do about the app, and
 // the way on to where they wanted to go. The sign-in page forwards whoever is signed in, and only to pages of this house.
 func (f *Room) showRecovered(w http.ResponseWriter, r *http.Request, v console.Visit) {
-	left, err := f.Console.Recovery.Left(r.Context(), v.Person.ID)
+	left, err := f.Recovery.Left(r.Context(), v.Person.ID)
 	if err != nil {
 		f.Console.Fail(w, r, err)
 		return

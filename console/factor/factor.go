@@ -17,6 +17,7 @@ import (
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/console"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/identity/recovery"
 	"github.com/doorward/doorward/secret"
 )
 
@@ -29,17 +30,22 @@ const (
 	pathRemove  = Path + "/remove"
 	pathCodes   = Path + "/codes"
 
+	pathOneTime   = "/sign-in/code"
+	pathRecovered = Path + "/recovered" // with ?return=
+
 	purposeEnrolment = "authenticator enrolment"
 )
 
 //go:embed pages/*.html
 var files embed.FS
 
-// Room is the pages. Console, with its TOTP and Recovery, is needed.
+// Room is the pages. It is the console's Second too. Every field is needed.
 type Room struct {
-	Console *console.Console
+	Console  *console.Console // with Seal and Open
+	TOTP     *identity.TOTP
+	Recovery *recovery.Codes
 
-	list, app, remove, askCodes, codes, recovered *template.Template
+	onetime, list, app, remove, askCodes, codes, recovered *template.Template
 }
 
 // listView is what somebody has.
@@ -68,7 +74,7 @@ func (f *Room) Routes() map[string]http.Handler {
 		}
 		return f.Console.Template(string(text))
 	}
-	f.list, f.app, f.remove = page("list"), page("app"), page("remove")
+	f.onetime, f.list, f.app, f.remove = page("onetime"), page("list"), page("app"), page("remove")
 	f.askCodes, f.codes, f.recovered = page("ask-codes"), page("codes"), page("recovered")
 	c := f.Console
 	return map[string]http.Handler{
@@ -82,19 +88,20 @@ func (f *Room) Routes() map[string]http.Handler {
 		"GET " + pathCodes:    c.Recently(f.askMake),
 		"POST " + pathCodes:   c.Posted(c.Recently(f.makeCodes)),
 
-		"GET " + console.PathRecovered: c.SignedIn(f.showRecovered),
+		"POST " + pathOneTime:  c.Posted(f.oneTime),
+		"GET " + pathRecovered: c.SignedIn(f.showRecovered),
 	}
 }
 
 // confirmed are those that count: an app that never showed a right code is none.
 func (f *Room) confirmed(r *http.Request, v console.Visit) ([]identity.Factor, error) {
-	found, err := f.Console.TOTP.Factors.Factors(r.Context(), v.Person.ID)
+	found, err := f.TOTP.Factors.Factors(r.Context(), v.Person.ID)
 	return slices.DeleteFunc(found, func(factor identity.Factor) bool { return !factor.Confirmed() }), err
 }
 
 func (f *Room) show(w http.ResponseWriter, r *http.Request, v console.Visit) {
 	found, err := f.confirmed(r, v)
-	left, bad := f.Console.Recovery.Left(r.Context(), v.Person.ID)
+	left, bad := f.Recovery.Left(r.Context(), v.Person.ID)
 	if err = errors.Join(err, bad); err != nil {
 		f.Console.Fail(w, r, err)
 		return
@@ -123,7 +130,7 @@ func (f *Room) add(w http.ResponseWriter, r *http.Request, v console.Visit) {
 		f.Console.Forged(w, r)
 		return
 	}
-	factor, address, err := f.Console.TOTP.Enrol(r.Context(), v.Person.ID, "", secret.String{})
+	factor, address, err := f.TOTP.Enrol(r.Context(), v.Person.ID, "", secret.String{})
 	if err != nil {
 		f.Console.Fail(w, r, err)
 		return
@@ -188,7 +195,7 @@ func (f *Room) confirm(w http.ResponseWriter, r *http.Request, v console.Visit) 
 		f.Console.Forged(w, r)
 		return
 	}
-	err = f.Console.TOTP.Check(r.Context(), v.Person.ID, secret.New(r.PostForm.Get("code")), f.Console.Address(r))
+	err = f.TOTP.Check(r.Context(), v.Person.ID, secret.New(r.PostForm.Get("code")), f.Console.Address(r))
 	only := false
 	if err == nil {
 		only, err = f.counts(r, v, id)
@@ -279,7 +286,7 @@ func (f *Room) end(w http.ResponseWriter, r *http.Request, v console.Visit) {
 		f.Console.Fail(w, r, err)
 		return
 	}
-	if err := f.Console.TOTP.Factors.RemoveFactor(r.Context(), id); err != nil {
+	if err := f.TOTP.Factors.RemoveFactor(r.Context(), id); err != nil {
 		f.Console.Fail(w, r, err)
 		return
 	}

@@ -258,7 +258,7 @@ func TestSecondFactorAfterProvider_SEC175_SEC173(t *testing.T) {
 	h.arrive(h.browser(), "ada", page(bindingID, ""))
 	person, err := h.store.PersonByLink(t.Context(), h.upstream.Issuer, h.upstream.Person.ID)
 	h.must(err)
-	_, _, err = h.console.TOTP.Enrol(t.Context(), person.ID, "", secret.New("JBSWY3DPEHPK3PXP"))
+	_, _, err = h.totp.Enrol(t.Context(), person.ID, "", secret.New("JBSWY3DPEHPK3PXP"))
 	h.must(err)
 	v := h.browser()
 	asks := h.arrive(v, "ada", page(bindingID, ""))

@@ -17,9 +17,11 @@ import (
 	"github.com/doorward/doorward/authtest"
 	"github.com/doorward/doorward/authtest/stores"
 	"github.com/doorward/doorward/console"
+	"github.com/doorward/doorward/console/factor"
 	"github.com/doorward/doorward/console/federated"
 	"github.com/doorward/doorward/federation"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/identity/recovery"
 	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
@@ -39,6 +41,7 @@ type house struct {
 	upstream  *authtest.Authority
 	authority *law.Authority
 	console   *console.Console
+	totp      *identity.TOTP
 	store     stores.Store
 	clock     func() time.Time
 }
@@ -77,15 +80,17 @@ func build(t *testing.T) *house {
 		Doorkeeper: &identity.Doorkeeper{People: store, Attempts: store, Hasher: &identity.Hasher{Memory: 8, Passes: 1}, Now: h.clock},
 		Presence:   &identity.Presence{SignIns: store, People: store, Now: h.clock},
 		Seal:       master.SealText, Open: master.OpenText,
-		TOTP: &identity.TOTP{
-			Factors: store, Attempts: store, Now: h.clock,
-			Seal: func(p, ad []byte) []byte { return master.Seal("t", p, ad) }, Open: func(s, ad []byte) ([]byte, error) { return master.Open("t", s, ad) },
-		},
 	}
+	h.totp = &identity.TOTP{
+		Factors: store, Attempts: store, Now: h.clock,
+		Seal: func(p, ad []byte) []byte { return master.Seal("t", p, ad) }, Open: func(s, ad []byte) ([]byte, error) { return master.Open("t", s, ad) },
+	}
+	second := &factor.Room{Console: h.console, TOTP: h.totp, Recovery: &recovery.Codes{TOTP: h.totp}}
+	h.console.Second = second
 	room := &federated.Room{
 		Console: h.console, Upstreams: &federation.Upstreams{AllowPrivate: true, Now: h.clock}, Domains: store, Links: store, Attempts: store,
 	}
-	for _, routes := range []map[string]http.Handler{h.console.Routes(), room.Routes()} {
+	for _, routes := range []map[string]http.Handler{h.console.Routes(), second.Routes(), room.Routes()} {
 		for pattern, handler := range routes {
 			mux.Handle(pattern, handler)
 		}
