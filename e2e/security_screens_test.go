@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -33,4 +35,36 @@ func TestSecurityScreens(t *testing.T) {
 	s.take(b, "factor-add")
 	b.fill("One-time code", "000000").presses("Continue").says("The app was not added")
 	s.take(b, "factor-add-wrong")
+	_, app, _ := strings.Cut(b.text(), "Secret: ")
+	app, _, _ = strings.Cut(app, "\n")
+	code, err := codeOf(strings.ReplaceAll(strings.TrimSpace(app), " ", ""), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.fill("One-time code", code).presses("Continue").sees("Keep these recovery codes").says("The app was added")
+	s.take(b, "recovery-codes")
+	b.follows("I have kept them; show my second factors").sees("Second factors").says("10 recovery codes are left")
+	s.take(b, "factors")
+	b.presses("Make new codes").sees("Make new recovery codes?")
+	s.take(b, "recovery-codes-ask")
+	b.presses("Make new codes").sees("Keep these recovery codes").says("New codes were made")
+	codes := regexp.MustCompile(`[A-Z2-7]{4}(?:-[A-Z2-7]{4}){5}`).FindAllString(b.text(), -1)
+	if len(codes) != 10 {
+		t.Fatal(b.text())
+	}
+	b.open("/settings/security/password").sees("Password")
+	s.take(b, "password")
+	const chosen = "seven grey herons wade"
+	b.fill("Your password now", "not this one").fill("New password", chosen).fill("New password once more", chosen).presses("Change the password")
+	b.says("That is not your password now")
+	s.take(b, "password-wrong")
+	b.fill("Your password now", johnsPassword).fill("New password", chosen).fill("New password once more", chosen).presses("Change the password")
+	b.says("Your password was changed").says("was kept")
+	s.take(b, "password-changed")
+	b.presses("Sign out").open("/settings/security/password").signIn(johnsName, chosen).sees("One-time code")
+	b.fill("Recovery code", "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF").presses("Use a recovery code").says("That recovery code is wrong")
+	s.take(b, "recovery-code-wrong")
+	b.fill("Recovery code", codes[0]).presses("Use a recovery code").sees("You signed in with a recovery code").says("9 recovery codes are left")
+	s.take(b, "recovered")
+	b.follows("Continue").sees("Password")
 }
