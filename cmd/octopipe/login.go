@@ -11,7 +11,7 @@ import (
 	"github.com/doorward/doorward/secret"
 )
 
-// ask is what the command line asks for.
+// ask is what the command line asks for. The zero values are those of flags that were not given; flags sets the defaults.
 type ask struct {
 	key, username, password, token string
 	server                         string
@@ -55,6 +55,8 @@ func (c *cli) obtain() (flow.Flow, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The command line is readable to everybody on the machine while the program runs; with - it does not hold the secret
+	// (SEC-262).
 	given := secret.New(c.ask.key + c.ask.password + c.ask.token) // at most one of them is there
 	if given.Equal(secret.New("-")) {
 		if given, err = c.Terminal.ReadSecret("-"); err == nil && given.IsZero() {
@@ -79,7 +81,8 @@ func (c *cli) obtain() (flow.Flow, error) {
 	return authcmd.Remember{Flow: way, Extra: extra}, err
 }
 
-// target judges the server's address, and says what is kept of it beside the login.
+// target judges the server's address, and says what is kept of it beside the login. http to another machine takes the flag
+// at every login, and is noted beside the login, so that a refresh need not ask again.
 func (c *cli) target() (map[string]string, error) {
 	extra := map[string]string{serverKey: c.address()}
 	err := oauth.CheckAddress(c.address())

@@ -1,4 +1,7 @@
 // Command octopipe is the login of the Octopipe CLI, out of Doorward's toolkit: its commands, flags, file and sentences.
+//
+// What comes in are its arguments, $OCTOPIPE_SERVER and ~/.octopipe/auth.json; what goes out are the sentences of its page,
+// and that file. The rules it keeps are authcmd's; what stands here is what this product has otherwise.
 package main
 
 import (
@@ -46,17 +49,20 @@ func main() {
 	os.Exit(c.Main(context.Background(), c.root(), os.Args[1:]))
 }
 
-// cli is the program.
+// cli is the program. It is its own session.Refresher, because a login is renewed at the server that it is of and not at
+// the one that is usual.
 type cli struct {
 	*authcmd.Program
 	ask   ask
 	debug bool
 }
 
+// The texts of the help stand in the folder help; flags that are not on its pages do not exist.
 func (c *cli) root() *cobra.Command {
 	pages := page.Pages{Files: help}
 	login, logout, status := pages.Command("login", c.login), pages.Command("logout", c.logout), pages.Command("status", c.status)
 	c.ask.flags(login.Flags())
+	// Whether the port was named cannot be seen by its value: 8765 may be the default or meant.
 	login.PreRun = func(cmd *cobra.Command, _ []string) { c.ask.fixed = cmd.Flags().Changed("port") }
 	auth := pages.Group("auth", c.open, login, logout, status)
 	auth.PersistentFlags().BoolVar(&c.debug, "debug", false, "Show every request; secrets show as ***")
@@ -72,6 +78,7 @@ func (c *cli) open() error {
 	if err != nil {
 		return err
 	}
+	// Without an issuer, since the file holds one login and names its server itself.
 	key := cred.Key{Client: clientID}
 	shape := cred.Flat{
 		Key: key, Access: "token", Refresh: "refresh_token", Expires: "expires_at", Account: "username", Extra: []string{serverKey, insecure},
@@ -81,10 +88,12 @@ func (c *cli) open() error {
 	return nil
 }
 
-// at speaks to the server of a login.
+// at speaks to the server of a login. A token goes to the server that it was made by, whatever the environment says now
+// (SEC-264).
 func (c *cli) at(login cred.Credential) flow.OAuth {
 	speaker := &client.Client{Issuer: serverOf(login), ID: clientID, Machine: authcmd.Machine(), AllowHTTP: login.Extra[insecure] != ""}
 	if c.debug {
+		// The trace masks tokens, codes and headers (SEC-273).
 		speaker.HTTP = &http.Client{Transport: client.Trace{To: c.Terminal.Errors()}}
 	}
 	return flow.OAuth{Client: speaker}
@@ -107,6 +116,7 @@ func (c *cli) identify(ctx context.Context, login cred.Credential) (cred.Credent
 	return login, err
 }
 
+// login ends the session that it replaces, at that session's own server, once the new one is stored.
 func (c *cli) login(ctx context.Context) error {
 	obtain, err := c.obtain()
 	if err != nil {
@@ -119,11 +129,13 @@ func (c *cli) login(ctx context.Context) error {
 	return err
 }
 
+// logout asks nobody: the page knows no question.
 func (c *cli) logout(ctx context.Context) error {
 	c.Revoke = c.revoke
 	return c.Logout(ctx, true)
 }
 
+// status asks the server. A token that was given may be of a kind that the server does not tell of, which is not a no.
 func (c *cli) status(ctx context.Context) error {
 	known, err := c.Session.Status(ctx, c.identify)
 	who, said := known.Credential, "Logged in to "+serverOf(known.Credential)

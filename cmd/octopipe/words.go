@@ -31,6 +31,8 @@ func (c *cli) words() authcmd.Words {
 }
 
 // explain tells the product's three kinds of failure apart, each with its hint, and names what a flag of ours can mend.
+// What it does not know is the toolkit's to say. No sentence repeats what stood behind --api-key,
+// --password or --token.
 func (c *cli) explain(err error) (authcmd.Failure, bool) {
 	var taken *flow.PortError
 	var address *oauth.AddressError
@@ -51,7 +53,8 @@ func (c *cli) explain(err error) (authcmd.Failure, bool) {
 	return failure, true
 }
 
-// fault is what the server decided about the credentials, or why it decided nothing.
+// fault is what the server decided about the credentials, or why it decided nothing. A server that decided nothing has
+// ended nothing: the login is kept, and the request's id is told for its operator (SEC-317).
 func (c *cli) fault(err error) (authcmd.Failure, bool) {
 	fault, undecided := client.FaultOf(err)
 	failure := authcmd.Failure{Exit: authcmd.ExitFailed}
@@ -77,7 +80,7 @@ func (c *cli) fault(err error) (authcmd.Failure, bool) {
 	return failure, true
 }
 
-// tidy makes a part of a sentence of somebody else's text.
+// tidy makes a part of a sentence of somebody else's text. It is cut and cleaned, since a server wrote it (SEC-268).
 func tidy(text string) string {
 	return strings.TrimRight(terminal.Shorten(strings.TrimPrefix(text, "flow: "), 400), ".")
 }

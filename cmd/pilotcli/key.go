@@ -23,6 +23,7 @@ type exchange struct {
 func (e exchange) Login(ctx context.Context, _ flow.UI) (cred.Credential, error) {
 	var err error = oauth.InvalidGrant
 	var made cred.Credential
+	// The key is a part of the address: a slash or a question mark in it would ask for something else.
 	if url.PathEscape(e.key) == e.key {
 		made, err = e.cli.collect(ctx, e.cli.base, secret.New(e.key))
 	}
@@ -37,6 +38,7 @@ func (e exchange) Login(ctx context.Context, _ flow.UI) (cred.Credential, error)
 
 // collect gets a session for an API key, which this wire has in the address. It fails with oauth.InvalidGrant for a wrong one.
 func (c *cli) collect(ctx context.Context, base string, key secret.String) (cred.Credential, error) {
+	// The whole address is a secret, and so is masked wherever an address is told (SEC-274).
 	token, err := c.at(base).Collect(ctx, secret.New(base+"/realms/pilot/api-key/"+key.Reveal()))
 	if err != nil {
 		return cred.Credential{}, err

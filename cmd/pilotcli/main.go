@@ -1,4 +1,7 @@
 // Command pilotcli is the login of the Pilot CLI, out of Doorward's toolkit: its commands, flags, file and sentences.
+//
+// What comes in are its arguments, $PILOTCLI_SERVER, $PILOT_API_KEY and ~/.pilotcli/session.json; what goes out are the
+// sentences of its page, and that file.
 package main
 
 import (
@@ -53,6 +56,7 @@ type cli struct {
 	yes bool
 }
 
+// The hidden command token is for scripts; the product's page does not name it.
 func (c *cli) root() *cobra.Command {
 	pages := page.Pages{Files: help}
 	login, logout, token := pages.Command("login", c.login), pages.Command("logout", c.logout), pages.Command("token", c.Token)
@@ -76,6 +80,7 @@ func (c *cli) open() (err error) {
 		return err
 	}
 	key := cred.Key{Client: clientID}
+	// A file that others can read is refused and not only warned of (cred.Refuse): an API key may stand in it.
 	shape := cred.Flat{
 		Key: key, Access: "access_token", Refresh: "refresh_token", APIKey: "api_key", Expires: "expires_at", Renewed: "refreshed_at",
 		Extra: []string{serverKey},
@@ -107,7 +112,8 @@ func (c *cli) logout(ctx context.Context) error {
 	return c.Logout(ctx, c.yes)
 }
 
-// at speaks to the realm of a server.
+// at speaks to the realm of a server. The wire's addresses are fixed, and so nothing is discovered: one request less at
+// every login.
 func (c *cli) at(base string) *client.Client {
 	protocol := base + "/realms/pilot/protocol/openid-connect"
 	return &client.Client{ID: clientID, Machine: authcmd.Machine(), Metadata: oauth.Metadata{
@@ -116,7 +122,8 @@ func (c *cli) at(base string) *client.Client {
 	}}
 }
 
-// home is the server that a login is of.
+// home is the server that a login is of. A token goes to the server that it was made by, whatever the environment says now
+// (SEC-264).
 func (c *cli) home(login cred.Credential) string { return cmp.Or(login.Extra[serverKey], c.base) }
 
 // revoke ends a session at the server that it is of.
@@ -130,6 +137,7 @@ func (c *cli) Refresh(ctx context.Context, old cred.Credential) (cred.Credential
 	old.Kind = cred.KindOAuth // or the key would begin a session at every use
 	fresh, err := flow.OAuth{Client: c.at(c.home(old))}.Refresh(ctx, old)
 	if !old.APIKey.IsZero() && (errors.Is(err, oauth.InvalidGrant) || errors.Is(err, flow.ErrNotRenewable)) {
+		// At the login's own server again: a key must not be shown to another one (SEC-264).
 		return c.collect(ctx, c.home(old), old.APIKey)
 	}
 	fresh.Kind = kind

@@ -13,7 +13,8 @@ import (
 // notLoggedIn is what every command says that needs a login.
 const notLoggedIn = "The current login session is invalid. Please login to continue."
 
-// words are the sentences of the product's page.
+// words are the sentences of the product's page. Four failures have one sentence, because the product knows one; the code
+// still tells them apart.
 func words() authcmd.Words {
 	invalid := authcmd.Failure{Message: notLoggedIn}
 	return authcmd.Words{

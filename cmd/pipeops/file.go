@@ -14,7 +14,8 @@ import (
 // exchanged is of no use to it.
 type codec struct{ key cred.Key }
 
-// content is what this program knows of the file.
+// content is what this program knows of the file. Unknown keys are not read here and are kept by Encode, which works on the
+// file as it is.
 type content struct {
 	Access      string    `json:"auth_token"`
 	Refresh     string    `json:"refresh_token"`
@@ -40,6 +41,7 @@ func (c codec) Decode(data []byte) (map[cred.Key]cred.Credential, error) {
 	if file.Access == "" && file.Email == "" {
 		return nil, nil
 	}
+	// A token without a refresh token cannot renew itself; whoever put it there may have typed it.
 	kind := cred.KindOAuth
 	if file.Refresh == "" {
 		kind = cred.KindStatic
@@ -56,6 +58,7 @@ func (c codec) Encode(old []byte, creds map[cred.Key]cred.Credential) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
+	// The zero credential takes the keys out: that is a logout.
 	login, loggedIn := creds[c.key]
 	file.PutText("auth_token", login.Access.Reveal())
 	file.PutText("refresh_token", login.Refresh.Reveal())

@@ -1,4 +1,7 @@
 // Command pipeops is the login of the PipeOps CLI, out of Doorward's toolkit: its commands, flags, file and sentences.
+//
+// What comes in are its arguments, four variables and ~/.pipeops.json; what goes out are the sentences of its page, and
+// that file, in which keys that are not ours stay as they are.
 package main
 
 import (
@@ -43,6 +46,7 @@ var pages = page.Pages{Files: help}
 func main() {
 	term := terminal.New()
 	term.Screen = term.Out // what this program says to the person is its output
+	// A browser that is started has no need of it (SEC-272).
 	term.Private = []string{"PIPEOPS_AUTH_TOKEN"}
 	c := &cli{Program: &authcmd.Program{Terminal: term}}
 	c.Words = c.words()
@@ -59,6 +63,7 @@ type cli struct {
 	noBrowser, browser, force, json bool
 }
 
+// The texts of the help stand in the folder help.
 func (c *cli) root() *cobra.Command {
 	login, logout := pages.Command("login", c.login), pages.Command("logout", c.logout)
 	status, me := pages.Command("status", c.status), pages.Command("me", c.me)
@@ -87,6 +92,7 @@ func (c *cli) open() error {
 	c.client = &client.Client{Issuer: api, ID: clientID, Machine: authcmd.Machine()}
 	c.oauth = flow.OAuth{Client: c.client}
 	key := cred.Key{Issuer: api, Client: clientID}
+	// The variable stands above the file for reading; nothing that is renewed is ever written over it.
 	c.store = &cred.Override{
 		Token: secret.New(c.Env("PIPEOPS_AUTH_TOKEN")),
 		Store: &cred.File{Path: path, Codec: codec{key}, Exposed: cred.WarnOnly, Warn: c.Once()},
@@ -97,9 +103,11 @@ func (c *cli) open() error {
 
 // login uses the browser of this machine, or a link for any machine's.
 func (c *cli) login(ctx context.Context) error {
+	// A login beside the variable would be stored and never used; the person is told instead.
 	if !c.store.Token.IsZero() {
 		return authcmd.Fail("token_in_environment")
 	}
+	// Both ways end by it, and with the listener of the browser's (SEC-259).
 	ctx, cancel := context.WithTimeout(ctx, loginTime)
 	defer cancel()
 	c.Revoke = c.oauth.Revoke // of the login that is replaced
@@ -115,7 +123,8 @@ func (c *cli) login(ctx context.Context) error {
 	return err
 }
 
-// dashboard is where people approve: the web console.
+// dashboard is where people approve: the web console. It is the one host beside the issuer whose device page is believed
+// (SEC-269).
 func (c *cli) dashboard() string {
 	return strings.TrimRight(cmp.Or(c.Env("PIPEOPS_DASHBOARD_URL"), c.client.Issuer), "/")
 }
@@ -131,6 +140,7 @@ func (c *cli) logout(ctx context.Context) error {
 	return nil
 }
 
+// status asks the server, and exits with 1 where the answer is no: scripts go by it.
 func (c *cli) status(ctx context.Context) error {
 	known, err := c.Session.Status(ctx, c.oauth.Identify)
 	who := known.Credential
@@ -150,6 +160,7 @@ func (c *cli) status(ctx context.Context) error {
 	return c.Print(text, nil)
 }
 
+// me has nothing to show without a server's answer.
 func (c *cli) me(ctx context.Context) error {
 	known, err := c.Session.Status(ctx, c.oauth.Identify)
 	if err != nil {

@@ -20,6 +20,8 @@ func (c *cli) words() authcmd.Words {
 		Code: func(prompt flow.Prompt) string {
 			address := prompt.URI
 			if prompt.Warning == "" {
+				// Only where the server's address was found to be safe; else the person sees the one that the warning
+				// speaks of (SEC-269).
 				address = c.dashboard() + "/cli-auth?code=" + url.QueryEscape(prompt.UserCode)
 			}
 			return "Please open this URL in your browser to authenticate:\n" + terminal.Clean(address) + "\n\nWaiting for authentication...\n"
@@ -60,7 +62,8 @@ func (c *cli) printStatus(who cred.Credential, good bool) error {
 	return c.No("") // the object has said it
 }
 
-// ends is when a new login will be needed.
+// ends is when a new login will be needed. A token that renews itself has no end that anybody has to act upon but the
+// session's.
 func ends(who cred.Credential) time.Time {
 	if who.SessionEnds.IsZero() && who.Refresh.IsZero() {
 		return who.Expires
@@ -68,7 +71,7 @@ func ends(who cred.Credential) time.Time {
 	return who.SessionEnds
 }
 
-// printAccount prints `me`.
+// printAccount prints `me`. Its rows are always there, also empty ones: the page shows them so.
 func (c *cli) printAccount(who cred.Credential) error {
 	organization, role := who.Extra["organization"], who.Extra["role"]
 	if c.json {

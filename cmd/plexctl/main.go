@@ -1,4 +1,7 @@
 // Command plexctl is the login of the plexsphere CLI, out of Doorward's toolkit: its commands, flags, file and sentences.
+//
+// What comes in are its arguments, $PLEXSPHERE_URL, $PLEXSPHERE_TOKEN and the config file; what goes out are the sentences
+// of its page, the objects of --output, and that file, which login alone writes.
 package main
 
 import (
@@ -84,12 +87,14 @@ func (c *cli) open() error {
 	return nil
 }
 
-// file is the config file, as whoever writes the profile sees it.
+// file is the config file, as whoever writes the profile sees it. Others' profiles in it are kept as they are; a codec for
+// each profile writes its own alone.
 func (c *cli) file(profile string) *cred.File {
 	return &cred.File{Path: c.path, Codec: profiles.Codec{Name: profile}, Exposed: cred.WarnOnly, Warn: c.Once()}
 }
 
-// resolve finds the server, and the profile that was chosen, where there is one.
+// resolve finds the server, and the profile that was chosen, where there is one. The flag wins over the variable and that
+// over the profile. A missing server is told as such only where nothing worse is wrong.
 func (c *cli) resolve(ctx context.Context) (contract.Server, cred.Credential, error) {
 	chosen, err := c.file(c.profile).Get(ctx, cred.Key{Profile: c.profile})
 	address := strings.TrimRight(cmp.Or(c.server, c.Env("PLEXSPHERE_URL"), chosen.Extra[profiles.Server]), "/")
@@ -127,6 +132,7 @@ func (c *cli) login(ctx context.Context) error {
 		return err
 	}
 	c.Session = &session.Session{Store: c.file(c.name), Key: cred.Key{Profile: c.name}}
+	// In lower case, as the server writes them: the two spellings are one id (RFC 9562 section 4).
 	login := auth.New(server, strings.ToLower(c.domain), strings.ToLower(c.binding))
 	made, err := c.LogIn(ctx, login)
 	if err != nil {
@@ -150,6 +156,7 @@ func (c *cli) whoami(ctx context.Context) error {
 		c.Terminal.Warn("Warning: the token was made at %s and is sent to %s.", terminal.Clean(home), terminal.Clean(server.Base))
 	}
 	var answer json.RawMessage
+	// Kept as it came: json and yaml show what the server says, and not what this program knows of it.
 	if err := server.Call(ctx, contract.Request{Path: "/v1/auth/whoami", Bearer: token}, &answer); err != nil {
 		return err
 	}
@@ -166,6 +173,7 @@ func (c *cli) token(ctx context.Context) (secret.String, error) {
 		return tokenfile.Read(c.tokenFile)
 	}
 	if text := c.Env("PLEXSPHERE_TOKEN"); text != "" {
+		// A text with spaces or line breaks is no token: sent in a header, it could become another one.
 		token, ok := tokenfile.Parse(text)
 		if !ok {
 			return token, authcmd.Usagef("PLEXSPHERE_TOKEN holds what is no token")

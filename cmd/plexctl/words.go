@@ -20,7 +20,7 @@ import (
 var errNoServer = errors.New("no server: use --server, or set PLEXSPHERE_URL, or choose a profile that has one")
 
 // exitCode is the one mapping from errors to exit codes. What a person cannot mend by another command line or file is 1, an
-// interruption too; 3 and 4 stand for one case each.
+// interruption too; 3 and 4 stand for one case each. The order counts: one error may be several of these.
 func exitCode(err error) int {
 	var (
 		usage   *authcmd.UsageError
@@ -84,7 +84,8 @@ type summary struct {
 	HasToken  bool   `json:"has_token"`
 }
 
-// principal is a whoami answer as a table, without rows of what the server does not say.
+// principal is a whoami answer as a table, without rows of what the server does not say. Columns cleans what it shows; the
+// answer is a server's text (SEC-268).
 func principal(answer json.RawMessage) (string, error) {
 	var who struct {
 		Type    string   `json:"principal_type"`

@@ -13,7 +13,8 @@ import (
 	"github.com/doorward/doorward/secret"
 )
 
-// api is the product's own part of the server; the device login is the standard one.
+// api is the product's own part of the server; the device login is the standard one. It is the session.Refresher: a ready
+// token is renewed by itself, and there is no refresh token.
 type api struct{ contract.Server }
 
 // data is what the older addresses answer. The renewal has the token under two names, of which either will do.
@@ -40,6 +41,7 @@ func with(c cred.Credential, token string, err error) (cred.Credential, error) {
 // password gets a token of a level (low, med or high) for a password, which the server alone judges.
 func (a api) password(ctx context.Context, email string, password secret.String, level string) (cred.Credential, error) {
 	token, err := a.post(ctx, "/user/login?type="+level, secret.String{}, map[string]string{"email": email, "password": password.Reveal()})
+	// The server's sentence as it is: it knows whether the password was wrong or the account is locked.
 	if refused := (*oauth.Error)(nil); errors.As(err, &refused) {
 		err = &authcmd.Failure{Exit: authcmd.ExitFailed, Code: "refused", Message: refused.Description, Hint: "An earlier login is as it was"}
 	}

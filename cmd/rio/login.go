@@ -19,6 +19,7 @@ import (
 // login obtains a token in one of the three ways and sets the context, and only then replaces an earlier login: whatever
 // fails before leaves that as it was, and the new session is ended again.
 func (c *cli) login(ctx context.Context) error {
+	// Before anything is asked or sent: a project is chosen within an organisation.
 	if c.project != "" && c.organization == "" && !c.ask.Asks() {
 		return authcmd.Fail("no_organization")
 	}
@@ -39,6 +40,7 @@ func (c *cli) login(ctx context.Context) error {
 			made, err = c.api.identify(ctx, made)
 		}
 		if err == nil {
+			// Inside the login: a context that cannot be set fails it whole, and the earlier one stays.
 			made.Extra, err = c.place(ctx, made, before)
 		}
 		if err != nil && made.Kind == cred.KindOAuth && !made.Access.IsZero() { // a new session that nobody will hold
@@ -79,7 +81,8 @@ func (c *cli) byPassword(ctx context.Context, old cred.Credential, email, level 
 // thing is an organisation or a project.
 type thing struct{ GUID, Name, ShortGUID, OrganizationGUID string }
 
-// place is the context of a login: what the flags name, what the person chooses, or what it was before for the same account.
+// place is the context of a login: what the flags name, what the person chooses, or what it was before for the same
+// account. The context of somebody else is not taken over: their projects may not be this account's.
 func (c *cli) place(ctx context.Context, made, before cred.Credential) (map[string]string, error) {
 	if c.organization == "" && !c.ask.Asks() {
 		if made.Account == before.Account {

@@ -1,4 +1,7 @@
 // Command rio is the login of the rio CLI, out of Doorward's toolkit: its commands, flags, file and sentences.
+//
+// What comes in are its arguments, $RIO_SERVER, $RIO_CONFIG and the config file; what goes out are the sentences of its
+// page, and that file, in which keys that are not ours stay as they are.
 package main
 
 import (
@@ -61,6 +64,7 @@ func (c *cli) root() *cobra.Command {
 	c.ask.AddFlags(login.Flags(), "Make login interactive", "Make login non-interactive")
 	c.ask.AddFlags(refresh.Flags(), "Make login interactive", "Make login non-interactive")
 	login.Flags().StringVar(&c.authToken, "auth-token", "", "Login with auth token only")
+	// It asks nobody: the page knows no question.
 	logout := func(ctx context.Context) error { return c.Logout(ctx, true) }
 	auth := pages.Group("auth", c.open, login, pages.Command("logout", logout), refresh, pages.Command("status", c.status), token)
 	root := pages.Group("rio", nil, auth)
@@ -119,7 +123,7 @@ func over(err error) bool {
 	return errors.Is(err, session.ErrExpired) || errors.Is(err, oauth.InvalidToken)
 }
 
-// status asks the server.
+// status asks the server. A server that cannot be asked has not said no: that is an error with its own sentence.
 func (c *cli) status(ctx context.Context) error {
 	err := c.Status(ctx)
 	if over(err) || errors.Is(err, session.ErrLoginRequired) {
@@ -158,6 +162,7 @@ func (c *cli) token(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Beside the session and not through it: what is printed is not stored, and the login of this machine stays as it was.
 	made, err := way.Login(ctx, nil)
 	if err != nil {
 		return err

@@ -23,7 +23,8 @@ const (
 	upstreamSecret = "dev-federation-secret"
 )
 
-// Federate adds the Domains, whose operators come through the authority of upstream.
+// Federate adds the Domains, whose operators come through the authority of upstream. One upstream stands for both Domains'
+// providers; the bindings are told apart by their callbacks (SEC-185).
 func Federate(seed *server.Seed, upstream string) {
 	begun := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, d := range []struct{ domain, name, binding, alias string }{
@@ -35,6 +36,7 @@ func Federate(seed *server.Seed, upstream string) {
 				ID: d.binding, DomainID: d.domain, Alias: d.alias, Name: "the identity provider for development", Issuer: upstream,
 				ClientID: upstreamClient, Primary: true, Creates: true, Created: begun,
 			},
+			// The second authority listens on a free port, another one at every start.
 			Clear: secret.New(upstreamSecret), Moves: true,
 		})
 	}
@@ -46,6 +48,7 @@ func Upstream(issuer string) *server.Seed {
 	dev := Dev("")
 	client := authority.Client{
 		ID: upstreamClient, Name: "Doorward", SecretHash: authority.HashClientSecret(secret.New(upstreamSecret)),
+		// It is asked who somebody is and for nothing else: a refresh token that nobody uses is better not made.
 		Grants: []oauth.GrantType{oauth.GrantAuthorizationCode}, Scope: everything(), Default: everything(), Refreshing: authority.RefreshNever,
 	}
 	for _, id := range []string{BindingID, OtherBindingID} {

@@ -1,5 +1,8 @@
 // Package seed is the data that `doorward serve` starts with: the program's own client always, and with --dev the
 // people, organisations, clients and tokens that examples are written for. It is data; the server adds it.
+//
+// What comes in is an issuer; what goes out is a server.Seed, or a part of one. The law it keeps: everything that is known
+// to the world, passwords and tokens above all, is in Dev and Upstream, which --dev alone adds; Base holds no secret.
 package seed
 
 import (
@@ -20,9 +23,10 @@ const (
 	AdaPassword   = "lovelace-1815-engine"
 	ServiceSecret = "dev-service-secret" // of the client dev-service
 	ReadyToken    = "your-token-here"    // John's, level 2
-	JohnKey       = "ABCDEFG1234567"     // John's API key
-	AdaKey        = "pP3devKeyOfAda01234567"
-	AdaTOTP       = "JBSWY3DPEHPK3PXP" // the secret of Ada's authenticator
+	// It has no prefix and no checksum, as imported keys have none: it goes by its hash alone.
+	JohnKey = "ABCDEFG1234567" // John's API key
+	AdaKey  = "pP3devKeyOfAda01234567"
+	AdaTOTP = "JBSWY3DPEHPK3PXP" // the secret of Ada's authenticator
 )
 
 const (
@@ -39,10 +43,13 @@ func everything() oauth.Scope {
 	return oauth.Scope{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail}
 }
 
-// Base is what every server needs: the client of `doorward auth login`, so that nothing has to be registered first.
+// Base is what every server needs: the client of `doorward auth login`, so that nothing has to be registered first. The
+// client is public: a program that everybody has cannot keep a secret (RFC 8252 section 8.5). PKCE and redirect URI stand
+// for it.
 func Base() *server.Seed {
 	return &server.Seed{Clients: []authority.Client{{
 		ID: "doorward", Name: "Doorward", Redirects: loopback("/callback"),
+		// No passwords and no API keys: nobody's program needs to have typed one into it.
 		Grants:   []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantDeviceCode, oauth.GrantRefreshToken},
 		Scope:    append(everything(), oauth.ScopeOfflineAccess),
 		Default:  everything(),
@@ -53,6 +60,7 @@ func Base() *server.Seed {
 // Dev is Base with all that --dev adds. issuer is whom the service's tokens are for; "" leaves that to the server.
 func Dev(issuer string) *server.Seed {
 	seed := Base()
+	// Fixed, so that every start writes the same rows and what is printed in examples stays true.
 	begun := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	seed.People = []server.SeedPerson{
 		{Clear: secret.New(JohnPassword), Person: identity.Person{
@@ -91,6 +99,7 @@ func Dev(issuer string) *server.Seed {
 		{Key: secret.New(JohnKey), PersonID: johnID, Name: "Development key"},
 		{Key: secret.New(AdaKey), PersonID: adaID, Name: "Development key", IssuedBy: johnID},
 	}
+	// Ada has a second factor, so that the examples show a login with one; John logs in without.
 	seed.Factors = []server.SeedFactor{{PersonID: adaID, Secret: secret.New(AdaTOTP)}}
 	return seed
 }
@@ -112,6 +121,7 @@ func products() []authority.Client {
 		},
 		{
 			ID: "rio-cli", Name: "Rio CLI", Grants: []oauth.GrantType{oauth.GrantDeviceCode, oauth.GrantPassword},
+			// A login with a code is of the medium level, 7 days; ?type= of the password login chooses one.
 			Scope: everything(), Default: oauth.Scope{oauth.ScopeOpenID, oauth.ScopeEmail},
 			Access: 10 * time.Minute, Absolute: authority.LevelMedium.Life(), ReadyClaim: "rio_token", // its logins end in a ready token
 		},
