@@ -14,10 +14,14 @@ import (
 	"github.com/doorward/doorward/oauth"
 )
 
-// awsFlags are those of one call by a tool of AWS.
+// awsFlags are those of one call by a tool of AWS. They stand in ~/.aws/config for everybody to read, so none of them is a
+// secret; what the tool asks with is nothing at all.
 type awsFlags struct {
-	role, region, session, endpoint string
-	duration                        time.Duration
+	role     string        // its ARN
+	region   string        // whose STS is asked; "" is the global one
+	session  string        // the name in AWS's records; "" is the person's
+	endpoint string        // in the place of what role and region lead to
+	duration time.Duration // 0: AWS's own, an hour
 }
 
 // aws is `doorward credential aws`.
@@ -51,7 +55,8 @@ type awsCredential struct {
 	Expiration      string
 }
 
-// answerAWS exchanges the token and answers with what it got.
+// answerAWS exchanges the token and answers with what it got. Nothing is kept: the tools keep it themselves until Expiration,
+// and a second copy of keys on the disk would be one more to lose.
 func (c *Commands) answerAWS(ctx context.Context, flags awsFlags) error {
 	request, err := flags.request()
 	if err != nil {
@@ -106,6 +111,8 @@ func partitionOf(role string) (string, bool) {
 	if len(parts) != 6 || len(role) > 2048 || parts[0] != "arn" || parts[2] != "iam" || parts[3] != "" {
 		return "", false
 	}
+	// Roles have no region, and AWS itself takes nothing but twelve digits for an account: a slip is told here, where it can be
+	// named, rather than by STS, which would have seen the token by then.
 	account, err := strconv.ParseUint(parts[4], 10, 64)
 	name, isRole := strings.CutPrefix(parts[5], "role/")
 	ok := err == nil && len(parts[4]) == 12 && account > 0 && isRole && sendable(name) && sendable(parts[1])
@@ -119,6 +126,7 @@ func endpointOf(partition, region string) (string, error) {
 			return "", authcmd.Usagef("--region takes the name of a region, such as eu-central-1")
 		}
 	}
+	// Each partition is a cloud of its own with names of its own. A token is never sent to a host that was guessed.
 	switch {
 	case partition != "aws" && partition != "aws-us-gov" && partition != "aws-cn":
 		return "", authcmd.Usagef("--endpoint is needed for a role of this partition, whose STS is not known here")
@@ -132,7 +140,8 @@ func endpointOf(partition, region string) (string, error) {
 	return "https://sts." + region + ".amazonaws.com/", nil
 }
 
-// sessionName is by whom AWS's records say that the role was used.
+// sessionName is by whom AWS's records (CloudTrail) say that the role was used: a person where the login knows one, so that
+// what was done can be told apart by more than the role.
 func sessionName(c cred.Credential) string {
 	for _, name := range []string{nameFor(c.Account), nameFor(c.Subject)} {
 		if len(name) >= 2 {

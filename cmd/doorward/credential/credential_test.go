@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -163,6 +164,30 @@ func TestTheTokenIsRenewedOnce(t *testing.T) {
 	}
 }
 
+// TestManyAtTheMomentOfExpiryRenewOnce has git, docker and kubectl ask at the same moment, each in a process of its own.
+func TestManyAtTheMomentOfExpiryRenewOnce(t *testing.T) {
+	t.Parallel()
+	m := loggedIn(t)
+	m.now = m.now.Add(2 * time.Hour)
+	var asking sync.WaitGroup
+	for range 5 {
+		for name, call := range calls(m) {
+			if name == "aws" {
+				continue
+			}
+			asking.Go(func() {
+				if got := call(); !strings.Contains(got.out, "token-1") {
+					t.Errorf("%s answers %q, %q", name, got.out, got.err)
+				}
+			})
+		}
+	}
+	asking.Wait()
+	if n := m.refreshed.Load(); n != 1 {
+		t.Errorf("renewed %d times", n)
+	}
+}
+
 // TestAStoredTokenWithALineFeedIsNotAnswered_SEC270 has a credential file that somebody has put a second line into.
 func TestAStoredTokenWithALineFeedIsNotAnswered_SEC270(t *testing.T) {
 	t.Parallel()
@@ -198,7 +223,7 @@ func TestArguments(t *testing.T) {
 		"":                      {},
 		"auth token":            {"/usr/bin/doorward", "auth", "token"},
 		"credential docker get": {"/home/ada/.local/bin/docker-credential-doorward", "get"},
-		"credential docker":     {"docker-credential-doorward.exe"},
+		"credential docker":     {"docker-credential-doorward.EXE"},
 		"get":                   {"docker-credential-other", "get"},
 	} {
 		if got := strings.Join(credential.Arguments(args), " "); got != want {

@@ -30,7 +30,7 @@ func Arguments(args []string) []string {
 	if len(args) == 0 {
 		return nil
 	}
-	if name := filepath.Base(args[0]); strings.TrimSuffix(name, ".exe") == DockerName {
+	if name := strings.ToLower(filepath.Base(args[0])); strings.TrimSuffix(name, ".exe") == DockerName {
 		return append([]string{"credential", "docker"}, args[1:]...)
 	}
 	return args[1:]
@@ -63,7 +63,8 @@ func (c *Commands) docker() *cobra.Command {
 	return cmd
 }
 
-// answerDocker does one action.
+// answerDocker does one action. Flags win over the variable as a whole: a wrapper that names one registry is not widened by
+// what the environment happens to hold.
 func (c *Commands) answerDocker(ctx context.Context, flags dockerFlags, action string) error {
 	if len(flags.registries) == 0 {
 		flags.registries = strings.FieldsFunc(c.env(RegistriesVariable), func(r rune) bool { return r == ',' || r == ' ' })
@@ -95,6 +96,7 @@ type dockerCredential struct {
 // getDocker answers with the token, or with docker's word for "ask somebody else".
 func (c *Commands) getDocker(ctx context.Context, flags dockerFlags, allowed hosts) error {
 	address, err := c.dockerAddress()
+	// Docker takes these two sentences on standard output for answers, and everything else for a helper that is broken.
 	switch {
 	case err != nil:
 		return refuse("question of docker", err)
@@ -139,7 +141,8 @@ func (c *Commands) eraseDocker() error {
 	return nil
 }
 
-// listDocker names the registries with their user name. It needs no login.
+// listDocker names the registries with their user name. It needs no login: docker asks for the list to know whom to ask, and
+// a list that fails would break builds that need none of them.
 func (c *Commands) listDocker(flags dockerFlags) error {
 	names := make(map[string]string, len(flags.registries))
 	for _, registry := range flags.registries {
@@ -148,7 +151,7 @@ func (c *Commands) listDocker(flags dockerFlags) error {
 	return c.object(names)
 }
 
-// object writes the JSON of a protocol, in one write.
+// object writes the JSON of a protocol, in one write: a reader sees all of it or nothing.
 func (c *Commands) object(object any) error {
 	text, err := json.Marshal(object)
 	if err != nil {
@@ -166,7 +169,7 @@ func (c *Commands) dockerAddress() (string, error) {
 	return parseAddress(text)
 }
 
-// parseAddress takes off the end of the line that some callers send; any other control character is refused.
+// parseAddress reads an address: it takes off the end of the line that some callers send; any other control character is refused.
 func parseAddress(text string) (string, error) {
 	text = strings.TrimRight(strings.TrimSuffix(text, "\n"), " ")
 	return text, checkText(text)
@@ -192,7 +195,8 @@ func parseDocker(text string) (dockerCredential, error) {
 	return stored, nil
 }
 
-// repeats reports whether a JSON object has a member twice, in any case of its letters.
+// repeats reports whether a JSON object has a member twice, in any case of its letters. encoding/json takes the last of them,
+// other readers the first, and they would speak of two registries.
 func repeats(object string) bool {
 	decoder := json.NewDecoder(strings.NewReader(object))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {

@@ -3,13 +3,15 @@ package credential
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/doorward/doorward/authcmd"
 	"github.com/doorward/doorward/cmd/doorward/credential/sts"
 	"github.com/doorward/doorward/oauth"
 )
 
-// explainSTS says what STS refused, and what helps, with the exit code that scripts know.
+// explainSTS says what STS refused, and what helps, with the exit code that scripts know. The tools of AWS show standard error
+// to the person, and some of them write it into logs: what stands here is STS's own words, without the token.
 func explainSTS(err error) error {
 	var refused *sts.Error
 	if !errors.As(err, &refused) {
@@ -17,6 +19,7 @@ func explainSTS(err error) error {
 		if errors.Is(err, context.Canceled) || errors.As(err, &address) {
 			return err
 		}
+		// Whatever stood in the place of STS's answer, nothing was decided: a proxy's page today may be an answer tomorrow.
 		return &authcmd.Failure{
 			Exit: authcmd.ExitTryAgain, Code: "try_again", Message: "AWS could not be asked just now: " + oauth.Inert(err.Error()) + ". The login is kept.",
 			Hint: "Check the connection, --region and --endpoint, and try again.",
@@ -27,6 +30,7 @@ func explainSTS(err error) error {
 		failure.Message += " It says: " + refused.Message + "."
 	}
 	failure.Message += " The login is kept."
+	// The codes are those of the API's reference; STS has had two names for an expired token.
 	switch refused.Code {
 	case "AccessDenied":
 		failure.Exit, failure.Hint = authcmd.ExitNotAllowed, "The role's trust policy must name this issuer, and the audience and subject of the token."
@@ -37,7 +41,8 @@ func explainSTS(err error) error {
 	case "IDPCommunicationError":
 		failure.Exit, failure.Hint = authcmd.ExitTryAgain, "AWS could not reach the issuer of the login; it must be on the public network. Try again in a moment."
 	default:
-		if refused.Status >= 500 || refused.Code == "Throttling" {
+		// What is left is either its trouble, which passes, or the request's, which does not.
+		if refused.Status >= 500 || strings.HasPrefix(refused.Code, "Throttling") {
 			failure.Exit, failure.Hint = authcmd.ExitTryAgain, "Try again in a moment."
 		}
 	}

@@ -15,10 +15,10 @@ import (
 	"github.com/doorward/doorward/session"
 )
 
-// gitFlags are those of one call by git.
+// gitFlags are those of one call by git. They stand in git's configuration; the action is what git adds to them.
 type gitFlags struct {
-	hosts    []string
-	username string
+	hosts    []string // as typed
+	username string   // servers that take a token for a password ask for any name; some ask for a certain one
 }
 
 // git is `doorward credential git`. The action is an argument and no command: git's rule is that an unknown one is ignored.
@@ -97,6 +97,7 @@ func (c *Commands) eraseGit(ctx context.Context, asked gitQuestion) error {
 		return err
 	}
 	s := c.Program.Session
+	// Another process may have renewed the token since: its successor has done nothing wrong.
 	is := func(stored cred.Credential) bool {
 		return stored.Access.Equal(refused) && s.Refresher != nil && (!stored.Refresh.IsZero() || !stored.APIKey.IsZero())
 	}
@@ -107,6 +108,7 @@ func (c *Commands) eraseGit(ctx context.Context, asked gitQuestion) error {
 	if err != nil {
 		return err
 	}
+	// Looked at once more under the lock. Nothing is asked here: git waits for its helpers, also where there is no network.
 	_, err = s.Store.Update(ctx, s.Key, func(old cred.Credential, found bool) (cred.Credential, error) {
 		if !found || !is(old) {
 			return cred.Credential{}, errSame
@@ -130,10 +132,11 @@ func now(s *session.Session) time.Time {
 
 // gitQuestion is what is read of a credential description (git-credential(1), INPUT/OUTPUT FORMAT).
 type gitQuestion struct {
-	protocol, host, username string
-	password, credential     secret.String
-	authtype                 bool     // git understands answers with a scheme (2.46 and later)
-	challenges               []string // of the server: its WWW-Authenticate
+	protocol, host, username string // host with its port, where the URL has one
+	// What a server has refused or taken, in erase and store: as a password, or as what follows a scheme.
+	password, credential secret.String
+	authtype             bool     // git understands answers with a scheme (2.46 and later)
+	challenges           []string // of the server: its WWW-Authenticate
 }
 
 // parseGit reads a description. Keys that are not known are ignored, as git asks; a key that is given twice is refused, since
@@ -157,6 +160,7 @@ func parseGit(block string) (gitQuestion, error) {
 		if err := checkText(line); err != nil {
 			return gitQuestion{}, err
 		}
+		// Only the first "=" parts them: challenges and tokens are full of it.
 		key, value, ok := strings.Cut(line, "=")
 		if !ok || key == "" {
 			return gitQuestion{}, errLine
@@ -214,12 +218,14 @@ func (q *gitQuestion) bearer() bool {
 
 // answer is what git reads. Each value is looked at once more: what ends a line would begin an answer of its own.
 func (q *gitQuestion) answer(username string, c cred.Credential) (string, error) {
+	// With its end known, git asks again in time by itself, and other helpers forget their copy.
 	lines := [][2]string{{"username", username}, {"password", c.Access.Reveal()}}
 	if !c.Expires.IsZero() {
 		lines = append(lines, [2]string{"password_expiry_utc", strconv.FormatInt(c.Expires.Unix(), 10)})
 	}
 	if q.bearer() {
-		// The capability comes first: git ignores what needs it before it is announced.
+		// The capability comes first: git ignores what needs it before it is announced. Ephemeral keeps other helpers from
+		// storing a copy. The password stands below all the same, for what reads only that.
 		lines = append([][2]string{{"capability[]", "authtype"}, {"authtype", "Bearer"}, {"credential", c.Access.Reveal()}, {"ephemeral", "1"}}, lines...)
 	}
 	var text strings.Builder

@@ -59,6 +59,8 @@ func (h hosts) allow(protocol, text string) bool {
 // parseHost reads HOST or HOST:PORT, and answers false for everything else: what two programs may read in two ways, such as
 // evil.example\@git.example, is no host here.
 func parseHost(text string) (host, bool) {
+	// Neither spaces and control characters nor what means something in a URL. An international name comes as punycode (xn--),
+	// so that two names that look alike are never the same.
 	for i := range len(text) {
 		if c := text[i]; c <= ' ' || c > '~' || strings.IndexByte("/\\@?#%*,=&'\"`<>^|{}()$!;+~", c) >= 0 {
 			return host{}, false

@@ -32,7 +32,7 @@ func refuse(what string, why error) error {
 	}
 }
 
-// readAll reads a whole question of bounded length.
+// readAll reads a whole question of bounded length. The byte above the limit tells a full one from one that is too long.
 func readAll(from io.Reader) (string, error) {
 	data, err := io.ReadAll(io.LimitReader(from, maxInput+1))
 	if err != nil {
@@ -48,6 +48,7 @@ func readAll(from io.Reader) (string, error) {
 // may keep the stream open.
 func readBlock(from io.Reader) (string, error) {
 	var block []byte
+	// Not a bufio.Scanner: it drops the end of a last line, and with it the news that the line broke off.
 	piece := make([]byte, 4<<10)
 	for {
 		n, err := from.Read(piece)

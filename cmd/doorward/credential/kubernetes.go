@@ -76,6 +76,7 @@ func parseExec(text string) (version string, err error) {
 	if len(text) > maxInput {
 		return "", refuse(execInfo, errLong)
 	}
+	// What is not known in it is not ours to refuse: the version says what we promise to understand.
 	var asked execCredential
 	if err := json.Unmarshal([]byte(text), &asked); err != nil {
 		return "", refuse(execInfo, errJSON)
@@ -88,6 +89,7 @@ func parseExec(text string) (version string, err error) {
 			Hint:    "Set apiVersion: client.authentication.k8s.io/v1 for this user in the kubeconfig.",
 		}
 	}
+	// kubectl would send the token there in the clear; to a cluster that it does not tell us of, it is kubectl's own affair.
 	if asked.Spec != nil && asked.Spec.Cluster != nil && asked.Spec.Cluster.Server != "" {
 		return version, oauth.CheckAddress(asked.Spec.Cluster.Server)
 	}

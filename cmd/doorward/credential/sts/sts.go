@@ -22,7 +22,7 @@ import (
 
 const (
 	maxBody = 1 << 20          // of an answer
-	limit   = 30 * time.Second // of one exchange
+	limit   = 30 * time.Second // of one exchange, from the first byte sent to the last one read
 )
 
 // Request is one exchange. All but Duration are needed.
@@ -52,7 +52,8 @@ type Error struct {
 // Error says what was refused.
 func (e *Error) Error() string { return "AWS refused (" + e.Code + "): " + e.Message }
 
-// document is what is read of an answer, of either kind.
+// document is what is read of an answer, of either kind. Elements are found by their names alone, in whatever namespace: STS
+// has one, and the stand-ins of private partitions often have none.
 type document struct {
 	Keys struct {
 		ID      string        `xml:"AccessKeyId"`
@@ -89,9 +90,11 @@ func Exchange(ctx context.Context, hc *http.Client, r Request) (Keys, error) {
 	if err := xml.Unmarshal(body, &got); err != nil { // its own words may repeat the answer
 		return Keys{}, fmt.Errorf("what answered (HTTP %d) is not STS", status)
 	}
+	// An error is one whatever the status says: gateways are known to turn every answer into 200.
 	if got.Error.Code != "" || status != http.StatusOK {
 		return Keys{}, r.refusal(status, got)
 	}
+	// All four or none: tools of AWS would go on with a half and fail where nobody knows why.
 	keys := Keys{got.Keys.ID, got.Keys.Secret, got.Keys.Session, got.Keys.Expires}
 	if !word(keys.ID) || !word(keys.Secret.Reveal()) || !word(keys.Session.Reveal()) || keys.Expires.IsZero() {
 		return Keys{}, errors.New("the answer of STS is not whole")
@@ -99,7 +102,8 @@ func Exchange(ctx context.Context, hc *http.Client, r Request) (Keys, error) {
 	return keys, nil
 }
 
-// send makes the request and reads the answer.
+// send makes the request and reads the answer. The token travels in the body alone: addresses and headers end up in logs.
+// An error names the host and not the address, which may have been typed with something in it.
 func (r Request) send(ctx context.Context, hc *http.Client) (status int, body []byte, err error) {
 	form := url.Values{
 		"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"},
@@ -140,6 +144,7 @@ func (r Request) send(ctx context.Context, hc *http.Client) (status int, body []
 
 // refusal is what STS says no with. A message with the token in it, as a broken proxy may write one, is left out.
 func (r Request) refusal(status int, got document) error {
+	// The code becomes a part of our own sentence, so only what a code is made of is taken over.
 	code := strings.Map(func(c rune) rune {
 		if c < 0x80 && (unicode.IsLetter(c) || unicode.IsDigit(c) || c == '.') {
 			return c
@@ -156,7 +161,7 @@ func (r Request) refusal(status int, got document) error {
 	return &Error{Status: status, Code: code, Message: oauth.Inert(message)}
 }
 
-// word reports whether a text is printable ASCII without spaces.
+// word reports whether a text is printable ASCII without spaces, as keys are; the protocols that they go on in have lines.
 func word(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
