@@ -66,5 +66,5 @@ func TestSecurityScreens(t *testing.T) {
 	s.take(b, "recovery-code-wrong")
 	b.fill("Recovery code", codes[0]).presses("Use a recovery code").sees("You signed in with a recovery code").says("9 recovery codes are left")
 	s.take(b, "recovered")
-	b.follows("Continue").sees("Password")
+	b.presses("Continue").sees("Password")
 }

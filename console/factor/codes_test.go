@@ -91,7 +91,7 @@ func TestRecoveryCodes_SEC176(t *testing.T) {
 	if !page.Says("You signed in with a recovery code") || !page.Says("9 recovery codes are left") {
 		t.Fatal(page.Text())
 	}
-	if page, err := page.Follow(t.Context(), "Continue"); err != nil || page.Heading() != "Second factors" || !page.Says("9 recovery codes are left") {
+	if page, err := page.Press(t.Context(), "Continue"); err != nil || page.Heading() != "Second factors" || !page.Says("9 recovery codes are left") {
 		t.Error("it does not lead on to where somebody wanted to go:", err)
 	}
 	if page := h.use(ada, codes[3]); !page.Says("was used before") || !page.HasField("Recovery code") || page.Says("Signed in as") {
@@ -306,12 +306,12 @@ func TestRecoveredLeadsOn_SEC210(t *testing.T) {
 	page := h.asked(ada, "/device?code=x")
 	must(t, page.Fill("Recovery code", codes[0]))
 	page = press(t, page, "Use a recovery code")
-	if page, err := page.Follow(t.Context(), "Continue"); err != nil && page == nil || page.URL.Path != "/device" {
+	if page, err := page.Press(t.Context(), "Continue"); err != nil && page == nil || page.URL.Path != "/device" {
 		t.Error("it leads elsewhere:", err)
 	}
 	page, err := ada.Open(t.Context(), "/settings/security/factors/recovered?return="+url.QueryEscape("https://evil.example/"))
 	must(t, err)
-	if page, err := page.Follow(t.Context(), "Continue"); err != nil || page.Away || page.URL.Path != "/settings/security/applications" {
+	if page, err := page.Press(t.Context(), "Continue"); err != nil || page.Away || page.URL.Path != "/settings/security/applications" {
 		t.Error("it leads elsewhere:", err)
 	}
 	if page, err := h.Visitor().Open(t.Context(), "/settings/security/factors/recovered"); err != nil || !page.HasField("Password") {
