@@ -111,14 +111,19 @@ func (r *Registry) Add(ctx context.Context, client Client, actor string) error {
 
 // Change changes a client for all replicas within a second.
 func (r *Registry) Change(ctx context.Context, id, actor string, change func(*Client) error) (Client, error) {
+	var event Event
 	client, err := r.store.ChangeClient(ctx, id, func(c *Client) (After, error) {
+		event = Event{} // this may run again
 		if err := change(c); err != nil {
 			return After{}, err
 		}
-		event := r.recorder.Prepare(Event{Kind: EventClientChanged, ClientID: id, Actor: actor})
+		event = r.recorder.Prepare(Event{Kind: EventClientChanged, ClientID: id, Actor: actor})
 		return After{Events: []Event{event}}, c.check()
 	})
 	r.forget(id)
+	if err == nil && event.ID != "" { // none where change had nothing to change
+		r.recorder.Log(event)
+	}
 	return client, err
 }
 
@@ -128,6 +133,9 @@ func (r *Registry) Remove(ctx context.Context, id, actor string) error {
 	mark := NewMark(MarkClient, id, r.now())
 	err := r.store.RemoveClient(ctx, id, After{Marks: []Mark{mark}, Events: []Event{event}})
 	r.forget(id)
+	if err == nil {
+		r.recorder.Log(event)
+	}
 	return err
 }
 

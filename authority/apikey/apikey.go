@@ -76,7 +76,11 @@ func (k *Keys) Issue(ctx context.Context, ask Ask) (secret.String, authority.API
 	event := k.recorder.Prepare(authority.Event{
 		Kind: authority.EventAPIKeyIssued, PersonID: key.PersonID, Actor: key.IssuedBy, Address: ask.Address, Detail: key.ID,
 	})
-	return given, key, k.store.AddAPIKey(ctx, key, maxAPIKeys, authority.After{Events: []authority.Event{event}})
+	err := k.store.AddAPIKey(ctx, key, maxAPIKeys, authority.After{Events: []authority.Event{event}})
+	if err == nil {
+		k.recorder.Log(event)
+	}
+	return given, key, err
 }
 
 // Check returns the key that was presented; ErrUnknown where there is none, it was revoked or has expired, or its person is
@@ -130,7 +134,9 @@ func (k *Keys) Of(ctx context.Context, personID string) ([]authority.APIKey, err
 // first and its sessions after it: whoever presents it in between begins nothing new. A store that fails half way leaves
 // the key revoked; calling it again ends the rest.
 func (k *Keys) Revoke(ctx context.Context, personID, id, actor, address string) error {
+	var after authority.After
 	_, err := k.store.ChangeAPIKey(ctx, id, func(key *authority.APIKey) (authority.After, error) {
+		after = authority.After{} // this may run again
 		switch {
 		// As if there were no such key: ids must not tell who has which (SEC-148, CVE-2025-27507).
 		case key.PersonID != personID:
@@ -140,11 +146,13 @@ func (k *Keys) Revoke(ctx context.Context, personID, id, actor, address string) 
 		}
 		key.Revoked = k.now()
 		event := k.recorder.Prepare(authority.Event{Kind: authority.EventAPIKeyRevoked, PersonID: personID, Actor: actor, Address: address, Detail: id})
-		return authority.After{Events: []authority.Event{event}}, nil
+		after = authority.After{Events: []authority.Event{event}}
+		return after, nil
 	})
 	if err != nil {
 		return err
 	}
+	k.recorder.Log(after.Events...)
 	families, err := k.store.FamiliesOfKey(ctx, id)
 	if err != nil {
 		return err

@@ -20,6 +20,9 @@ var _ authority.APIKeys = (*memoryStore)(nil)
 func (s *memoryStore) AddAPIKey(_ context.Context, key authority.APIKey, most int, after authority.After) error {
 	living := 0
 	for _, other := range s.apiKeys {
+		if other.Hash == key.Hash {
+			return authority.ErrTaken
+		}
 		if other.PersonID == key.PersonID && other.Revoked.IsZero() {
 			living++
 		}

@@ -79,6 +79,7 @@ func (l *Logins) Approve(ctx context.Context, request authority.AuthorizationReq
 	if err != nil {
 		return "", err
 	}
+	l.sessions.recorder.Log(event)
 	return l.answer(request, url.Values{"code": {code.Reveal()}}), nil
 }
 

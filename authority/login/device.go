@@ -189,6 +189,7 @@ func (d *Devices) decide(
 	ctx context.Context, id string, verdict func(*authority.DeviceRequest, time.Time) (authority.Event, error),
 ) (authority.DeviceRequest, error) {
 	var found authority.DeviceRequest
+	var event authority.Event
 	request, err := d.store.ChangeDeviceRequest(ctx, id, func(r *authority.DeviceRequest) (authority.After, error) {
 		// Inside the function: a transaction that waited is judged by the time at which it runs (SEC-076).
 		now := d.now()
@@ -198,13 +199,15 @@ func (d *Devices) decide(
 		case !decidable(r, now):
 			return authority.After{}, authority.ErrExpired
 		}
-		event, err := verdict(r, now)
+		var err error
+		event, err = verdict(r, now)
 		r.Decided = now
 		return authority.After{Events: []authority.Event{event}}, err
 	})
 	if err != nil {
 		return found, err
 	}
+	d.sessions.recorder.Log(event)
 	d.announce(request)
 	return request, nil
 }
@@ -224,7 +227,9 @@ func (d *Devices) announce(request authority.DeviceRequest) {
 // Disown is "this was not me": it takes back an approval that was not redeemed, and ends the session that came of one that
 // was. A request that is pending is denied. Only who approved it can take it back; it is ErrUnknown to everybody else.
 func (d *Devices) Disown(ctx context.Context, id, personID, address string) error {
+	var after authority.After
 	request, err := d.store.ChangeDeviceRequest(ctx, id, func(r *authority.DeviceRequest) (authority.After, error) {
+		after = authority.After{} // this may run again
 		switch {
 		case r.State == authority.DeviceDenied || r.State == authority.DeviceRefused:
 			return authority.After{}, authority.ErrNoChange
@@ -235,11 +240,13 @@ func (d *Devices) Disown(ctx context.Context, id, personID, address string) erro
 			return authority.After{}, authority.ErrNoChange
 		}
 		r.State, r.Decided = authority.DeviceDenied, d.now()
-		return authority.After{Events: []authority.Event{d.denied(r, personID, address)}}, nil
+		after = authority.After{Events: []authority.Event{d.denied(r, personID, address)}}
+		return after, nil
 	})
 	if err != nil {
 		return err
 	}
+	d.sessions.recorder.Log(after.Events...)
 	// The terminal holds its tokens already, so that denying the request would change nothing (SEC-093).
 	if request.State == authority.DeviceRedeemed {
 		return d.sessions.End(ctx, request.FamilyID, personID, "disowned", address)

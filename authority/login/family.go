@@ -154,10 +154,10 @@ func (s *Sessions) Rotate(ctx context.Context, token secret.String, client autho
 		return authority.Family{}, secret.String{}, refused
 	}
 	var outcome rotation
+	var after authority.After
 	// The refusals leave this as success, with outcome set: what a refusal writes (an end, a mark, an event) has to be
 	// committed.
 	family, err := s.store.ChangeFamily(ctx, presented.familyID, func(f *authority.Family) (authority.After, error) {
-		var after authority.After
 		var err error
 		outcome, after, err = s.rotate(f, presented, client, origin)
 		return after, err
@@ -175,6 +175,7 @@ func (s *Sessions) Rotate(ctx context.Context, token secret.String, client autho
 		next, err := s.derive(family, family.Generation, presented.text)
 		return family, refreshText(family.ID, family.Generation, next), err
 	case rotationReplayed:
+		s.recorder.Log(after.Events...)
 		s.marks.Learn(authority.NewMark(authority.MarkFamily, family.ID, s.now()))
 	case rotationForeign:
 		s.recorder.Record(ctx, authority.Event{
@@ -264,7 +265,9 @@ func (s *Sessions) Get(ctx context.Context, id string) (authority.Family, error)
 // pages, the administrator's commands and the replays found here.
 func (s *Sessions) End(ctx context.Context, id, actor, reason, address string) error {
 	mark := authority.NewMark(authority.MarkFamily, id, s.now())
+	var after authority.After
 	_, err := s.store.ChangeFamily(ctx, id, func(f *authority.Family) (authority.After, error) {
+		after = authority.After{} // this may run again
 		if !f.Ended.IsZero() {
 			return authority.After{}, authority.ErrNoChange
 		}
@@ -273,11 +276,13 @@ func (s *Sessions) End(ctx context.Context, id, actor, reason, address string) e
 			Kind: authority.EventSessionEnded, PersonID: f.PersonID, Actor: actor, ClientID: f.ClientID, FamilyID: f.ID,
 			Address: address, Machine: f.Origin.Machine, Detail: reason,
 		})
-		return authority.After{Marks: []authority.Mark{mark}, Events: []authority.Event{event}}, nil
+		after = authority.After{Marks: []authority.Mark{mark}, Events: []authority.Event{event}}
+		return after, nil
 	})
 	if err != nil {
 		return err
 	}
+	s.recorder.Log(after.Events...)
 	s.marks.Learn(mark)
 	return nil
 }

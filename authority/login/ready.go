@@ -37,8 +37,8 @@ type ReadyAsk struct {
 }
 
 // IssueReady makes a ready token: opaque, good for the life of its level, revocable, never refreshed by itself.
-// authority.ErrTaken where a given value is in use, also by a family that has ended: a token that was revoked does not come
-// back.
+// authority.ErrTaken where a given value is the current one of a family, also of one that has ended: a token that was revoked
+// does not come back.
 func (s *Sessions) IssueReady(ctx context.Context, ask ReadyAsk, issuer string) (secret.String, authority.Family, error) {
 	token := ask.Token
 	if token.IsZero() {
@@ -59,8 +59,11 @@ func (s *Sessions) IssueReady(ctx context.Context, ask ReadyAsk, issuer string) 
 		Kind: authority.EventTokenIssued, PersonID: ask.PersonID, Actor: ask.IssuedBy, ClientID: ask.Client.ID, FamilyID: family.ID,
 		Address: ask.Origin.Address, Machine: ask.Origin.Machine, Detail: ask.How,
 	})
-	err = s.store.AddFamily(ctx, family, authority.After{Events: []authority.Event{event}})
-	return token, family, err
+	if err := s.store.AddFamily(ctx, family, authority.After{Events: []authority.Event{event}}); err != nil {
+		return secret.String{}, authority.Family{}, err
+	}
+	s.recorder.Log(event)
+	return token, family, nil
 }
 
 // RenewReady exchanges a ready token that lives for a new one of the same level and session. The old one is good for a few
