@@ -44,16 +44,19 @@ func apiKeysKept(t *testing.T, s More) {
 		found(t, k)(s.APIKey(ctx, k.ID))
 		found(t, k)(s.APIKeyByHash(ctx, k.Hash))
 	}
+	// Events of an addition that is refused must not be there afterwards: the audit would tell of keys that never were.
 	never := authority.After{Events: []authority.Event{event("never")}}
 	sameID, sameHash := apiKey("k1", "usr_1"), apiKey("k9", "usr_1")
 	sameID.Hash, sameHash.Hash = [32]byte{9}, over.Hash
 	is(t, s.AddAPIKey(ctx, sameID, plenty, never), authority.ErrTaken)
 	is(t, s.AddAPIKey(ctx, sameHash, plenty, never), authority.ErrTaken)
+	// Nobody's key: it would act as whoever is given that id one day.
 	is(t, s.AddAPIKey(ctx, apiKey("k9", "usr_9"), plenty, never), authority.ErrUnknown)
 	gone[authority.APIKey](t, authority.ErrUnknown)(s.APIKey(ctx, "K1"))
 	gone[authority.APIKey](t, authority.ErrUnknown)(s.APIKeyByHash(ctx, [32]byte{9}))
 	found(t, []authority.Event{event("bare"), event("k2"), event("k1")})(s.ListEvents(ctx, authority.EventFilter{}))
 	good(t, s.RemovePerson(ctx, "usr_1"))
+	// With the person, for good (SEC-143).
 	gone[authority.APIKey](t, authority.ErrUnknown)(s.APIKeyByHash(ctx, over.Hash))
 	gone[authority.APIKey](t, authority.ErrUnknown)(s.APIKey(ctx, "k1"))
 }
@@ -74,6 +77,7 @@ func apiKeysChanged(t *testing.T, s More) {
 	want.Revoked, want.Name, want.Scope, want.LastUsed = Now(), "new", nil, time.Time{}
 	found(t, want)(s.ChangeAPIKey(ctx, "k1", func(k *authority.APIKey) (authority.After, error) {
 		*k = want
+		// The id cannot be changed: a change function that tries must not reach another row.
 		k.ID = "k2"
 		return authority.After{Events: []authority.Event{event("e1")}}, nil
 	}))
@@ -102,6 +106,7 @@ func apiKeysQuota(t *testing.T, s More) {
 	good(t, s.AddAPIKey(ctx, apiKey("other", "usr_2"), 1, authority.After{}))
 	next := apiKey("next", "usr_1")
 	is(t, s.AddAPIKey(ctx, next, 2, authority.After{Events: []authority.Event{event("never")}}), authority.ErrTooMany)
+	// Exactly at its expiry a key counts no more, and not a microsecond before.
 	next.Created = timed.Expires.Add(-time.Microsecond)
 	is(t, s.AddAPIKey(ctx, next, 2, authority.After{}), authority.ErrTooMany)
 	gone[authority.APIKey](t, authority.ErrUnknown)(s.APIKey(ctx, "next"))
@@ -143,6 +148,7 @@ func apiKeysListed(t *testing.T, s More) {
 		k.Created = Now().Add(-time.Duration(n) * time.Microsecond)
 		want = append(want, k)
 	}
+	// One that has expired, to be listed all the same.
 	want[1].Expires = Now().Add(-time.Hour)
 	revoked, other := apiKey("revoked", "usr_1"), apiKey("other", "usr_2")
 	revoked.Revoked = Now()
@@ -169,6 +175,7 @@ func apiKeysFamilies(t *testing.T, s More) {
 		good(t, s.AddFamily(ctx, f, authority.After{}))
 	}
 	found(t, []authority.Family{f("f1", "k1"), f("f2", "k1")})(s.FamiliesOfKey(ctx, "k1"))
+	// No key is not "every session without a key": revoking by an empty id would end everybody's.
 	found(t, []authority.Family(nil))(s.FamiliesOfKey(ctx, ""))
 	found(t, []authority.Family(nil))(s.FamiliesOfKey(ctx, "K1"))
 	_, err := s.ChangeFamily(ctx, "f1", func(f *authority.Family) (authority.After, error) {
@@ -181,6 +188,7 @@ func apiKeysFamilies(t *testing.T, s More) {
 	_, err = s.FamiliesOfKey(ctx, "k1")
 	is(t, err, authority.ErrUnavailable)
 	is(t, s.AddAPIKey(ctx, apiKey("k", "usr_1"), plenty, authority.After{}), authority.ErrUnavailable)
+	// Not reachable is never unknown, or a revocation that did nothing would read as done (SEC-118, SEC-135).
 	if errors.Is(err, identity.ErrUnknown) || errors.Is(err, authority.ErrUnknown) {
 		t.Fatal("a closed store said that there is nothing")
 	}

@@ -11,12 +11,14 @@ import (
 // changer is a noun's Change method.
 type changer[T any] func(context.Context, string, func(*T) (authority.After, error)) (T, error)
 
-// changes proves what every change function may rely on, on the row of id, which spoil makes another.
+// changes proves what every change function may rely on, on the row of id, which spoil makes another. It is called by the
+// clauses of each noun that has a Change; what it stores beside the row is not looked at by anybody else.
 func changes[T any](t *testing.T, s Store, change changer[T], id string, kept T, spoil func(*T)) {
 	t.Helper()
 	ctx := t.Context()
 	taken := family("taken-" + id)
 	good(t, s.AddFamily(ctx, taken, authority.After{}))
+	// Later than anything that the clause itself has stored, so that the feed can be asked for these alone.
 	far := Now().Add(time.Hour)
 	never := authority.After{
 		Events: []authority.Event{{ID: "never", Kind: "never", At: far}},

@@ -37,10 +37,13 @@ func clientsKept(t *testing.T, s Store) {
 	}
 	got, err := s.Client(ctx, "a")
 	good(t, err)
+	// An empty secret in the place of none would be a secret that everybody knows.
 	if !got.Public() {
 		t.Fatal("a public client came back with a secret")
 	}
 	found(t, []authority.Client{bare, full})(s.ListClients(ctx))
+	// Ids are compared byte by byte: a database that folds case or cuts blanks would let one client pass for another
+	// (SEC-041).
 	for _, id := range []string{"A", "b ", "", "%"} {
 		gone[authority.Client](t, authority.ErrUnknown)(s.Client(ctx, id))
 	}
@@ -70,6 +73,7 @@ func clientsRemoved(t *testing.T, s Store) {
 	good(t, s.AddClient(ctx, client("a")))
 	good(t, s.AddFamily(ctx, family("f1"), authority.After{}))
 	again := family("f1")
+	// Whatever fails in After undoes the removal: a client that has gone without its mark would leave its tokens good.
 	is(t, s.RemoveClient(ctx, "a", authority.After{Family: &again}), authority.ErrTaken)
 	found(t, client("a"))(s.Client(ctx, "a"))
 	good(t, s.RemoveClient(ctx, "a", authority.After{Events: []authority.Event{event("e1")}}))

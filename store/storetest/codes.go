@@ -56,6 +56,7 @@ func codesKept(t *testing.T, s Store) {
 	good(t, s.AddCode(ctx, bare, authority.After{}))
 	found(t, full)(readCode(t, s, "hash"))
 	found(t, bare)(readCode(t, s, "bare"))
+	// A code is never overwritten: what was redeemed would be fresh again.
 	is(t, s.AddCode(ctx, full, authority.After{Events: []authority.Event{event("e2")}}), authority.ErrTaken)
 	found(t, []authority.Event{event("e1")})(s.ListEvents(ctx, authority.EventFilter{}))
 	gone[authority.Code](t, authority.ErrUnknown)(readCode(t, s, "HASH"))
@@ -71,6 +72,8 @@ func codesRedeemed(t *testing.T, s Store) {
 		c.Redeemed, c.FamilyID = Now(), "f1"
 		return authority.After{Family: &begun, Events: []authority.Event{event("e1")}}, nil
 	}))
+	// Without the family a redeemed code would be a login that is lost, and a family without the redemption two logins
+	// (SEC-037).
 	found(t, begun)(s.Family(ctx, "f1"))
 	found(t, []authority.Event{event("e1")})(s.ListEvents(ctx, authority.EventFilter{}))
 	changes(t, s, s.ChangeCode, "hash", want, func(c *authority.Code) { c.FamilyID = "never" })
@@ -84,6 +87,8 @@ func codesRaced(t *testing.T, s Store) {
 	once(t, parallel(50, func(n int) error {
 		begun := family("f" + string(rune('A'+n)))
 		_, err := s.ChangeCode(ctx, "hash", func(c *authority.Code) (authority.After, error) {
+			// The function sees the row as it is inside the transaction; one that saw an older one would let two through
+			// (SEC-038, SEC-039).
 			if !c.Redeemed.IsZero() {
 				return authority.After{}, authority.ErrUsed
 			}

@@ -45,6 +45,7 @@ func devicesTaken(t *testing.T, s Store) {
 	first := device("d1", "CODE")
 	good(t, s.AddDeviceRequest(ctx, first))
 	second := device("d2", "CODE")
+	// The moment of the request decides what is alive, and not the clock of the database.
 	second.Created = first.Expires.Add(-time.Microsecond)
 	is(t, s.AddDeviceRequest(ctx, second), authority.ErrTaken)
 	gone[authority.DeviceRequest](t, authority.ErrUnknown)(s.DeviceRequest(ctx, "d2"))
@@ -60,6 +61,7 @@ func devicesTaken(t *testing.T, s Store) {
 	second.Expires = second.Created.Add(time.Minute)
 	good(t, s.AddDeviceRequest(ctx, second))
 	found(t, second)(s.DeviceRequestByUserCode(ctx, "CODE", second.Created))
+	// An id that is in use is taken as well, and nothing of the second request is kept.
 	is(t, s.AddDeviceRequest(ctx, device("d2", "OTHER")), authority.ErrTaken)
 	gone[authority.DeviceRequest](t, authority.ErrUnknown)(s.DeviceRequestByUserCode(ctx, "OTHER", Now()))
 }
@@ -71,6 +73,7 @@ func devicesByCode(t *testing.T, s Store) {
 	good(t, s.AddDeviceRequest(ctx, d))
 	found(t, d)(s.DeviceRequestByUserCode(ctx, "CODE", Now()))
 	found(t, d)(s.DeviceRequestByUserCode(ctx, "CODE", d.Expires.Add(-time.Microsecond)))
+	// What was typed is normalised before; here it is compared as it is, and never as a pattern (SEC-105).
 	for _, other := range []string{"code", "COD", "CODE ", "", "%", "____"} {
 		gone[authority.DeviceRequest](t, authority.ErrUnknown)(s.DeviceRequestByUserCode(ctx, other, Now()))
 	}
@@ -115,6 +118,7 @@ func devicesRaced(t *testing.T, s Store) {
 	once(t, parallel(50, func(n int) error {
 		begun := family("f" + strconv.Itoa(n))
 		_, err := s.ChangeDeviceRequest(ctx, "d1", func(d *authority.DeviceRequest) (authority.After, error) {
+			// Two that both saw "pending" would begin two families for one approval (SEC-075).
 			if d.State != authority.DevicePending {
 				return authority.After{}, authority.ErrUsed
 			}
@@ -138,6 +142,7 @@ func devicesPending(t *testing.T, s Store) {
 		good(t, s.AddDeviceRequest(ctx, device("d"+strconv.Itoa(n), "CODE"+strconv.Itoa(n))))
 	}
 	other, old := device("other", "OTHER"), device("old", "OLD")
+	// The address is a field of the request's origin; a store may keep it in a column of its own.
 	other.Origin.Address = "2001:db8::2"
 	old.Expires = Now()
 	good(t, s.AddDeviceRequest(ctx, other))

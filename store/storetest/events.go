@@ -27,6 +27,7 @@ func eventsKept(t *testing.T, s Store) {
 	ctx := t.Context()
 	bare := authority.Event{ID: "bare", Kind: authority.EventSignOut, At: Now().Add(time.Second)}
 	good(t, s.AddEvents(ctx, event("e1"), bare))
+	// A change that tells of nothing is the usual one.
 	good(t, s.AddEvents(ctx))
 	found(t, []authority.Event{bare, event("e1")})(s.ListEvents(ctx, authority.EventFilter{}))
 }
@@ -40,6 +41,7 @@ func eventsChosen(t *testing.T, s Store) {
 			ID: strconv.Itoa(n), At: Now().Add(time.Duration(n/2) * time.Microsecond), PersonID: "p" + strconv.Itoa(n%2),
 			ClientID: "c" + strconv.Itoa(n%3), FamilyID: "f" + strconv.Itoa(n%5), Kind: authority.EventKind("k" + strconv.Itoa(n%7)),
 		}
+		// Two at each moment: the order of events at one time is that in which they were told.
 		all = append(all, e)
 	}
 	good(t, s.AddEvents(ctx, all[:100]...))
@@ -51,6 +53,7 @@ func eventsChosen(t *testing.T, s Store) {
 		found(t, want[:min(limit, len(want))])(s.ListEvents(ctx, filter))
 	}
 	since := Now().Add(70 * time.Microsecond)
+	// The default limit: a filter that was forgotten must not load ninety days into memory.
 	check(authority.EventFilter{}, 100, func(authority.Event) bool { return true })
 	check(authority.EventFilter{Limit: 3}, 3, func(authority.Event) bool { return true })
 	check(authority.EventFilter{Limit: 1000}, 1000, func(authority.Event) bool { return true })
@@ -63,5 +66,6 @@ func eventsChosen(t *testing.T, s Store) {
 		func(e authority.Event) bool {
 			return e.PersonID == "p1" && e.ClientID == "c1" && e.FamilyID == "f1" && e.Kind == "k1"
 		})
+	// Compared as they are: what one person did is not told of another.
 	check(authority.EventFilter{PersonID: "P1"}, 100, func(authority.Event) bool { return false })
 }

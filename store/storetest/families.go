@@ -45,10 +45,12 @@ func familiesKept(t *testing.T, s Store) {
 	}
 	is(t, s.AddFamily(ctx, full, authority.After{Events: []authority.Event{event("e2")}}), authority.ErrTaken)
 	found(t, []authority.Event{event("e1")})(s.ListEvents(ctx, authority.EventFilter{}))
+	// Byte by byte: the id stands in a refresh token, and a second spelling would be a second token.
 	for _, id := range []string{"F1", "f1 ", "", "f"} {
 		gone[authority.Family](t, authority.ErrUnknown)(s.Family(ctx, id))
 	}
-	// Twins in everything but the id are two machines.
+	// Twins in everything but the id are two machines. The hashes of sessions need not be unique: they are looked at in the
+	// family that the token names.
 	twin := full
 	twin.ID = "f4"
 	good(t, s.AddFamily(ctx, twin, authority.After{}))
@@ -62,6 +64,7 @@ func familiesByToken(t *testing.T, s Store) {
 	ready.Kind = authority.FamilyReady
 	good(t, s.AddFamily(ctx, session, authority.After{}))
 	good(t, s.AddFamily(ctx, ready, authority.After{}))
+	// Its previous hash was never that of a token, whatever stands in the field.
 	first := family("f0")
 	first.Kind, first.Generation = authority.FamilyReady, 0
 	good(t, s.AddFamily(ctx, first, authority.After{}))
@@ -71,6 +74,7 @@ func familiesByToken(t *testing.T, s Store) {
 	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, first.Previous))
 	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, session.Previous))
 	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, session.Current))
+	// The zero hash is that of nothing: a row without a token must not be found by it.
 	gone[authority.Family](t, authority.ErrUnknown)(s.FamilyByToken(ctx, [32]byte{}))
 	twin := ready
 	twin.ID = "f3"
@@ -88,6 +92,7 @@ func familiesByToken(t *testing.T, s Store) {
 	again := first
 	again.ID, again.Current = "f4", old
 	good(t, s.AddFamily(ctx, again, authority.After{}))
+	// The value is the previous one of f2 and the current one of f4.
 	found(t, again)(s.FamilyByToken(ctx, old))
 }
 
@@ -108,7 +113,8 @@ func familiesChanged(t *testing.T, s Store) {
 		return authority.After{}, nil
 	}))
 	found(t, want)(s.Family(ctx, "f1"))
-	// Everything but the id.
+	// Everything but the id. Fields that a rotation never touches are another statement in some stores, which has to write
+	// all of them.
 	want = authority.Family{ID: "f1", Kind: authority.FamilyReady, PersonID: "usr_3", Ended: Now(), EndReason: rough, Level: 1}
 	mark := authority.Mark{Kind: authority.MarkFamily, ID: "f1", Before: Now(), Made: Now(), Expires: Now().Add(time.Hour)}
 	found(t, want)(s.ChangeFamily(ctx, "f1", func(f *authority.Family) (authority.After, error) {
@@ -142,6 +148,8 @@ func familiesRaced(t *testing.T, s Store) {
 	for _, err := range parallel(100, func(n int) error {
 		_, err := s.ChangeFamily(ctx, "f1", func(f *authority.Family) (authority.After, error) {
 			f.Generation++
+			// By the salt it can be seen whether each change saw the one before: a lost update would leave its number out
+			// (SEC-114).
 			f.Salt = append(f.Salt, byte(n))
 			return authority.After{Events: []authority.Event{{ID: strconv.Itoa(n), At: Now()}}}, nil
 		})
@@ -172,6 +180,7 @@ func familiesMany(t *testing.T, s Store) {
 		if err := s.AddFamily(ctx, f, authority.After{}); err != nil {
 			return err
 		}
+		// At once after the answer: a reader of another connection, or of a replica that lags, would not find it (SEC-285).
 		if got, err := s.Family(ctx, f.ID); err != nil || got.Current != f.Current {
 			return fmt.Errorf("what was answered is not there: %w", err)
 		}
@@ -209,5 +218,6 @@ func familiesListed(t *testing.T, s Store) {
 	found(t, want[3:])(s.FamiliesOf(ctx, "usr_1", Now().Add(time.Hour)))
 	found(t, []authority.Family{other})(s.FamiliesOf(ctx, "usr_2", Now()))
 	found(t, []authority.Family(nil))(s.FamiliesOf(ctx, "usr_9", Now()))
+	// Services have no person; nobody's list is theirs.
 	found(t, []authority.Family(nil))(s.FamiliesOf(ctx, "", Now()))
 }

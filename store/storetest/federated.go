@@ -82,6 +82,7 @@ func bindingsKept(t *testing.T, s More) {
 		good(t, s.AddBinding(ctx, b))
 		found(t, b)(s.Binding(ctx, b.ID))
 	}
+	// The alias of another Domain is free, and this Domain's is not.
 	second, alias := binding("b9", "d1"), binding("b9", "d1")
 	second.Primary, alias.Alias = true, "b2"
 	is(t, s.AddBinding(ctx, second), identity.ErrTaken)
@@ -108,10 +109,12 @@ func bindingsChanged(t *testing.T, s More) {
 		gone[identity.Binding](t, err)(s.ChangeBinding(ctx, "b2", func(b *identity.Binding) error { change(b); return nil }))
 		found(t, want)(s.Binding(ctx, "b2"))
 	}
+	// With two primary ones, chance would choose the provider that vouches for people.
 	refused(identity.ErrTaken, func(b *identity.Binding) { b.Primary, b.Name = true, "never" })
 	refused(identity.ErrTaken, func(b *identity.Binding) { b.Alias = "b1" })
 	refused(identity.ErrUnknown, func(b *identity.Binding) { b.DomainID = "d9" })
 	gone[identity.Binding](t, errChange)(s.ChangeBinding(ctx, "b2", func(b *identity.Binding) error {
+		// In place, in what a slice holds: a store that hands out its own slice would keep this.
 		b.ACR[0] = "never"
 		return errChange
 	}))
@@ -157,6 +160,7 @@ func linksKept(t *testing.T, s More) {
 	good(t, s.AddPerson(ctx, ada))
 	good(t, s.AddPerson(ctx, bob))
 	other := link("sub", "usr_2")
+	// One slash more is another provider (SEC-183, SEC-188).
 	other.Issuer = "https://idp.example.org/"
 	for _, l := range []identity.Link{link("sub", "usr_1"), link(rough, "usr_1"), link("SUB", "usr_2"), other} {
 		good(t, s.AddLink(ctx, l))
@@ -165,6 +169,7 @@ func linksKept(t *testing.T, s More) {
 	found(t, ada)(s.PersonByLink(ctx, "https://idp.example.org", rough))
 	found(t, bob)(s.PersonByLink(ctx, "https://idp.example.org", "SUB"))
 	found(t, bob)(s.PersonByLink(ctx, "https://idp.example.org/", "sub"))
+	// What the person is called here is no subject there: by an e-mail address anybody could be claimed (SEC-188, SEC-189).
 	for _, subject := range []string{"", "sub ", "su", "%", "ada", "ada@example.org", "usr_1"} {
 		gone[identity.Person](t, identity.ErrUnknown)(s.PersonByLink(ctx, "https://idp.example.org", subject))
 	}
@@ -188,6 +193,7 @@ func linksWithPerson(t *testing.T, s More) {
 	good(t, s.AddPersonWithLink(ctx, ada, link("sub", "usr_1")))
 	ada.Created = Now()
 	found(t, ada)(s.PersonByLink(ctx, "https://idp.example.org", "sub"))
+	// Neither the person without the link, who could never sign in, nor the link without the person.
 	is(t, s.AddPersonWithLink(ctx, person("usr_2", "bob", "bob@example.org"), link("sub", "usr_2")), identity.ErrTaken)
 	gone[identity.Person](t, identity.ErrUnknown)(s.Person(ctx, "usr_2"))
 	gone[identity.Person](t, identity.ErrUnknown)(s.PersonByName(ctx, "bob"))
@@ -201,6 +207,7 @@ func linksRaced(t *testing.T, s More) {
 	ctx := t.Context()
 	once(t, parallel(20, func(n int) error {
 		id := "usr_" + strconv.Itoa(n)
+		// Two people for one identity would be told apart by whichever row is found first (SEC-190).
 		return s.AddPersonWithLink(ctx, person(id, id, id+"@example.org"), link("sub", id))
 	}), identity.ErrTaken)
 	people, err := s.ListPeople(ctx, "", 100)

@@ -47,8 +47,11 @@ func feedDecisions(t *testing.T, s Store) {
 		good(t, err)
 		want = append(want, authority.Decision{ID: d.ID, State: state, Decided: decided, Expires: d.Expires})
 	}
+	// Never told: pending is what not knowing means, and millions of them must cost nobody a look.
 	good(t, s.AddDeviceRequest(ctx, device("pending", "PENDING")))
 	same(t, news(t, s, time.Time{}, Now()), authority.News{Decisions: want})
+	// The moment itself is told again at the next look. Twice is harmless, and never would be a revocation that is not
+	// heard of.
 	same(t, news(t, s, Now(), Now()), authority.News{Decisions: want})
 	same(t, news(t, s, Now().Add(time.Microsecond), Now()), authority.News{Decisions: want[1:]})
 	same(t, news(t, s, Now(), want[0].Expires), authority.News{Decisions: want[1:]})
@@ -77,6 +80,7 @@ func feedMarkAgain(t *testing.T, s Store) {
 	m := mark(authority.MarkPerson, "usr_1", Now())
 	early := mark(authority.MarkPerson, "usr_1", Now().Add(-time.Minute))
 	late := mark(authority.MarkPerson, "usr_1", Now().Add(time.Minute))
+	// Of a person there is one mark, and it only ever reaches further.
 	for _, step := range []struct{ add, want authority.Mark }{{m, m}, {early, m}, {late, late}} {
 		good(t, s.AddMarks(t.Context(), authority.After{Marks: []authority.Mark{step.add}}))
 		same(t, news(t, s, time.Time{}, Now()), authority.News{Marks: []authority.Mark{step.want}})
@@ -92,6 +96,7 @@ func feedTogether(t *testing.T, s Store) {
 	found(t, f)(s.Family(ctx, "f1"))
 	after.Marks = []authority.Mark{mark(authority.MarkPerson, "usr_2", Now())}
 	after.Events = []authority.Event{event("e2")}
+	// The family is in use: with it, the mark and the event of this call are undone.
 	is(t, s.AddMarks(ctx, after), authority.ErrTaken)
 	same(t, news(t, s, time.Time{}, Now()), authority.News{Marks: []authority.Mark{m}})
 	found(t, []authority.Event{event("e1")})(s.ListEvents(ctx, authority.EventFilter{}))

@@ -27,10 +27,12 @@ func keysKept(t *testing.T, s Store) {
 	good(t, s.AddSigningKey(ctx, second, Now().Add(2*time.Hour)))
 	good(t, s.AddSigningKey(ctx, first, Now().Add(2*time.Hour)))
 	found(t, []authority.SigningKey{first, second})(s.ListSigningKeys(ctx))
+	// An id is a key's for good: what it signed is verified by that id.
 	is(t, s.AddSigningKey(ctx, first, Now().Add(2*time.Hour)), authority.ErrTaken)
 	first.Retires, first.Sealed = Now().Add(time.Minute), []byte("again")
 	good(t, s.ChangeSigningKey(ctx, "z", func(k *authority.SigningKey) error { *k = first; return nil }))
 	is(t, s.ChangeSigningKey(ctx, "z", func(k *authority.SigningKey) error { k.Alg = "never"; return errChange }), errChange)
+	// ErrNoChange is success, and keeps the row as it was.
 	good(t, s.ChangeSigningKey(ctx, "z", func(k *authority.SigningKey) error { k.Alg = "never"; return authority.ErrNoChange }))
 	is(t, s.ChangeSigningKey(ctx, "Z", func(*authority.SigningKey) error { return nil }), authority.ErrUnknown)
 	found(t, []authority.SigningKey{first, second})(s.ListSigningKeys(ctx))
@@ -45,6 +47,7 @@ func keysConflict(t *testing.T, s Store) {
 	good(t, s.AddSigningKey(ctx, key("a", Now()), Now()))
 	is(t, s.AddSigningKey(ctx, key("b", Now().Add(time.Hour)), Now()), authority.ErrConflict)
 	is(t, s.AddSigningKey(ctx, key("b", Now().Add(time.Hour)), Now().Add(-time.Hour)), authority.ErrConflict)
+	// A later notAfter is the wish for the next key, which an old one does not conflict with.
 	good(t, s.AddSigningKey(ctx, key("b", Now().Add(time.Hour)), Now().Add(time.Microsecond)))
 	other := key("c", Now())
 	other.Alg = "RS256"
@@ -54,6 +57,7 @@ func keysConflict(t *testing.T, s Store) {
 // Twenty replicas that start at once with an empty store sign with the same key.
 func keysRaced(t *testing.T, s Store) {
 	once(t, parallel(20, func(n int) error {
+		// Two keys would be two replicas whose tokens the other refuses until it looks again (SEC-289).
 		return s.AddSigningKey(t.Context(), key(strconv.Itoa(n), Now()), Now())
 	}), authority.ErrConflict)
 	keys, err := s.ListSigningKeys(t.Context())

@@ -7,7 +7,8 @@ import (
 	"github.com/doorward/doorward/identity"
 )
 
-// More is Store with the nouns that came after it.
+// More is Store with the nouns that came after it. It stands beside Store, so that a clause says by its type which of the
+// nouns it needs.
 type More interface {
 	Store
 
@@ -54,6 +55,7 @@ func fieldsKept(t *testing.T, s More) {
 	in.Binding, in.ACR = "binding", rough
 	good(t, s.AddSignIn(ctx, in))
 	found(t, in)(s.SignIn(ctx, "s1"))
+	// A renewal writes a new row: the later fields have to be in that statement as well.
 	in.ID, in.Binding = "s2", "another"
 	good(t, s.RenewSignIn(ctx, "s1", in))
 	found(t, in)(s.SignIn(ctx, "s2"))
@@ -73,6 +75,7 @@ func fieldsKept(t *testing.T, s More) {
 	vouched.Binding, vouched.ACR = "binding", rough
 	full, bare := code("full"), authority.Code{ID: "bare", Expires: Now(), Approval: authority.Approval{Binding: "binding"}}
 	full.Approval = vouched
+	// Each alone too: a store that keeps the two in one column may lose one where the other is empty.
 	for _, c := range []authority.Code{full, bare, {ID: "acr", Expires: Now(), Approval: authority.Approval{ACR: "2"}}} {
 		good(t, s.AddCode(ctx, c, authority.After{}))
 		found(t, c)(readCode(t, s, c.ID))
@@ -95,6 +98,7 @@ func deviceFields(t *testing.T, s More, vouched authority.Approval) {
 		d.State, d.Approval, d.Decided, d.FamilyID = authority.DeviceRedeemed, vouched, Now(), "f1"
 		return authority.After{Family: &begun}, nil
 	}))
+	// By the second way to it, which is another statement.
 	found(t, d)(s.DeviceRequestByUserCode(ctx, "CODE", Now()))
 	d.Binding = ""
 	found(t, d)(s.ChangeDeviceRequest(ctx, "d1", func(d *authority.DeviceRequest) (authority.After, error) {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// parallel runs do n times at once and returns what each answered.
+// parallel runs do n times at once and returns what each answered. They begin together and not one after the other: a race
+// that never happens proves nothing.
 func parallel(n int, do func(n int) error) []error {
 	answers := make([]error, n)
 	var all sync.WaitGroup
@@ -22,7 +23,8 @@ func parallel(n int, do func(n int) error) []error {
 	return answers
 }
 
-// once fails the test where not exactly one succeeded and the others got refusal.
+// once fails the test where not exactly one succeeded and the others got refusal. An error of another kind, such as "busy",
+// fails it too: the loser of a race must hear what happened and not try again (SEC-300).
 func once(t *testing.T, answers []error, refusal error) {
 	t.Helper()
 	succeeded := 0

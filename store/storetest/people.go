@@ -42,6 +42,7 @@ func peopleAdded(t *testing.T, s Store) {
 	found(t, bare)(s.PersonByName(ctx, "bare"))
 	gone[identity.Person](t, identity.ErrUnknown)(s.PersonByName(ctx, "nobody"))
 	gone[identity.Person](t, identity.ErrUnknown)(s.PersonByName(ctx, ""))
+	// One of these found would be a person acting as another (SEC-140, SEC-167).
 	for _, id := range []string{"usr_", "usr_11", "USR_1", "usr_1 ", "usr_1\x00", "", "usr%", "usr_2' OR 1"} {
 		gone[identity.Person](t, identity.ErrUnknown)(s.Person(ctx, id))
 	}
@@ -53,6 +54,7 @@ func peopleTaken(t *testing.T, s Store) {
 	ctx := t.Context()
 	good(t, s.AddPerson(ctx, person("usr_1", "Ada", "ada@example.org")))
 	good(t, s.AddPerson(ctx, person("usr_2", "Bob", "bob@example.org")))
+	// Names and addresses are one space, since either can be typed to sign in.
 	for name, p := range map[string]identity.Person{
 		"the id":                     person("usr_1", "new", "new@example.org"),
 		"the user name":              person("usr_9", "Ada", "new@example.org"),
@@ -74,6 +76,7 @@ func peopleTaken(t *testing.T, s Store) {
 	_, err = s.ChangePerson(ctx, "usr_2", func(p *identity.Person) error { p.Email = "Ada@Example.org"; return nil })
 	is(t, err, identity.ErrTaken)
 	found(t, person("usr_2", "Bob", "bob@example.org"))(s.Person(ctx, "usr_2"))
+	// One's own address as one's own name takes nobody's place.
 	good(t, s.AddPerson(ctx, person("usr_3", "same@example.org", "Same@example.org")))
 }
 
@@ -83,6 +86,7 @@ func peopleChanged(t *testing.T, s Store) {
 	ctx := t.Context()
 	p := person("usr_1", "Ada", "ada@example.org")
 	good(t, s.AddPerson(ctx, p))
+	// Disabled and the password are in it: a change that lost one of them would let somebody in (SEC-123).
 	want := identity.Person{ID: "usr_1", Username: "Lovelace", Name: rough, Disabled: true, Password: "new"}
 	found(t, want)(s.ChangePerson(ctx, "usr_1", func(p *identity.Person) error { *p = want; return nil }))
 	found(t, want)(s.Person(ctx, "usr_1"))

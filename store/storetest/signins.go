@@ -36,6 +36,7 @@ func signInsKept(t *testing.T, s Store) {
 	good(t, s.AddSignIn(ctx, in))
 	found(t, in)(s.SignIn(ctx, "s1"))
 	is(t, s.AddSignIn(ctx, in), identity.ErrTaken)
+	// Of nobody: it would be whoever is given that id one day.
 	is(t, s.AddSignIn(ctx, signIn("s2", "usr_9")), identity.ErrUnknown)
 	for id, expires := range map[string]time.Time{"past": Now().Add(-time.Second), "just now": Now(), "never set": {}} {
 		old := signIn(id, "usr_1")
@@ -57,6 +58,8 @@ func signInsRenewed(t *testing.T, s Store) {
 	good(t, s.RenewSignIn(ctx, "s1", signIn("s2", "usr_1")))
 	gone[identity.SignIn](t, identity.ErrUnknown)(s.SignIn(ctx, "s1"))
 	found(t, signIn("s2", "usr_1"))(s.SignIn(ctx, "s2"))
+	// The old value is dead: who was given it by an attacker, or stole it, cannot follow the renewal (SEC-204,
+	// CVE-2026-30224).
 	is(t, s.RenewSignIn(ctx, "s1", signIn("s3", "usr_1")), identity.ErrUnknown)
 	is(t, s.RenewSignIn(ctx, "s2", signIn("other", "usr_1")), identity.ErrTaken)
 	found(t, signIn("s2", "usr_1"))(s.SignIn(ctx, "s2"))
@@ -75,6 +78,7 @@ func signInsRemoved(t *testing.T, s Store) {
 	found(t, signIn("b", "usr_1"))(s.SignIn(ctx, "b"))
 	is(t, s.RemoveSignIn(ctx, "a"), identity.ErrUnknown)
 	good(t, s.RemoveSignIns(ctx, "usr_1"))
+	// Ending nothing is no error: what was asked for is so.
 	good(t, s.RemoveSignIns(ctx, "usr_1"))
 	gone[identity.SignIn](t, identity.ErrUnknown)(s.SignIn(ctx, "b"))
 	gone[identity.SignIn](t, identity.ErrUnknown)(s.SignIn(ctx, "c"))
@@ -89,11 +93,14 @@ func invitationsUsed(t *testing.T, s Store) {
 	is(t, s.AddInvitation(ctx, i), identity.ErrTaken)
 	found(t, i)(s.Invitation(ctx, "i1"))
 	good(t, s.AddPerson(ctx, person("usr_1", "ada", "ada@example.org")))
+	// The person and the use of the link are one transaction: a name that is taken leaves the first administrator a second
+	// try.
 	is(t, s.AcceptInvitation(ctx, "i1", person("usr_2", "Ada", "new@example.org")), identity.ErrTaken)
 	found(t, i)(s.Invitation(ctx, "i1"))
 	good(t, s.AcceptInvitation(ctx, "i1", person("usr_2", "bob", "bob@example.org")))
 	found(t, person("usr_2", "bob", "bob@example.org"))(s.Person(ctx, "usr_2"))
 	gone[identity.Invitation](t, identity.ErrUnknown)(s.Invitation(ctx, "i1"))
+	// Used is unknown, like one that never was.
 	is(t, s.AcceptInvitation(ctx, "i1", person("usr_3", "eve", "eve@example.org")), identity.ErrUnknown)
 	good(t, s.AddInvitation(ctx, identity.Invitation{ID: "old", Expires: Now()}))
 	gone[identity.Invitation](t, identity.ErrUnknown)(s.Invitation(ctx, "old"))
@@ -128,6 +135,7 @@ func attemptsCounted(t *testing.T, s Store) {
 	at(time.Minute, 3) // the first is as old as the window, and not older
 	at(time.Minute+time.Microsecond, 1)
 	at(2*time.Minute, 2)
+	// A right one is taken back, and the window does not begin anew with it.
 	good(t, s.TakeBackAttempt(ctx, rough))
 	at(2*time.Minute, 2)
 	good(t, s.TakeBackAttempt(ctx, "nobody"))
@@ -147,6 +155,7 @@ func attemptsRaced(t *testing.T, s Store) {
 	seen := make([]int, 101)
 	var mutex sync.Mutex
 	for _, err := range parallel(100, func(int) error {
+		// Two that get the same number are one guess more than the limit (SEC-103, SEC-152, CVE-2024-4629).
 		count, err := s.CountAttempt(t.Context(), "key", Now(), time.Minute)
 		mutex.Lock()
 		defer mutex.Unlock()

@@ -1,5 +1,10 @@
 // Package storetest is the contract of the store: what identity and authority rely on, as one suite that every store has
 // to pass. A store's own tests prove only what is its own: files, locks, failures of its machinery.
+//
+// What comes in is a function that opens an empty store; what goes out are subtests, one for each clause. The law it keeps:
+// a clause asks only what identity and authority rely on, through their interfaces, so that it holds for any store and
+// names no technology; and the races are run against every store, because what is "used once" (SEC-039, SEC-150, SEC-170)
+// is decided there and nowhere else.
 package storetest
 
 import (
@@ -39,7 +44,9 @@ type Store interface {
 	Close() error
 }
 
-// Now is the moment at which the suite's world stands still: the clock that open has to give the store.
+// Now is the moment at which the suite's world stands still: the clock that open has to give the store. Its microseconds
+// are not zero, and its nanoseconds are: a store that keeps milliseconds is found out, and one that keeps microseconds is
+// not (store/times).
 func Now() time.Time { return time.Date(2026, time.November, 22, 12, 0, 0, 123_456_000, time.UTC) }
 
 // rough is text that a careless store damages: NUL, a right-to-left override, runes of four bytes, quotes, and letters
@@ -49,7 +56,8 @@ const rough = "a\x00b‮c😀𐍈'\"\\%_ ßİ\t\n"
 // errChange is what a failing change function answers; it has to come back as it is.
 var errChange = errors.New("storetest: no")
 
-// test is one clause of the contract. Its name says what is promised, and goes into the name of the subtest.
+// test is one clause of the contract. Its name says what is promised, and goes into the name of the subtest. A clause gets
+// a store of its own, so that clauses run at once and none hides what another has left behind.
 type test struct {
 	name string
 	run  func(*testing.T, Store)
@@ -72,6 +80,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 	tests = append(tests, storeTests...)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			// Races within a clause then run beside others, as they would in a server that is busy.
 			t.Parallel()
 			test.run(t, open(t))
 		})
@@ -102,7 +111,8 @@ func same(t *testing.T, got, want any) {
 	}
 }
 
-// found fails the test where a getter answered anything but want.
+// found fails the test where a getter answered anything but want. It takes the getter's two results, so that a call reads
+// as one line: found(t, want)(s.Person(ctx, id)).
 func found[T any](t *testing.T, want T) func(T, error) {
 	t.Helper()
 	return func(got T, err error) {
@@ -112,7 +122,8 @@ func found[T any](t *testing.T, want T) func(T, error) {
 	}
 }
 
-// gone fails the test where a getter found something, or failed otherwise than with want.
+// gone fails the test where a getter found something, or failed otherwise than with want. The zero value beside the error
+// counts: half a row that comes with an error would be used by somebody.
 func gone[T any](t *testing.T, want error) func(T, error) {
 	t.Helper()
 	return func(got T, err error) {
