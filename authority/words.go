@@ -300,6 +300,7 @@ const (
 	EventCodeGuess      EventKind = "user_code.wrong"
 	EventReplay         EventKind = "refresh_token.replayed"
 	EventCodeReplay     EventKind = "code.replayed"
+	EventCodeElsewhere  EventKind = "code.redeemed_elsewhere" // from another network than it was approved from
 	EventForeign        EventKind = "token.foreign_client"
 	EventSessionEnded   EventKind = "session.ended"
 	EventTokenIssued    EventKind = "ready_token.issued"

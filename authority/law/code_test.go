@@ -214,3 +214,50 @@ func TestAnswers_SEC019_SEC020_CarryStateAndIssuer(t *testing.T) {
 		t.Errorf("refusal %q", denied)
 	}
 }
+
+// TestCode_SEC028_RedeemedElsewhere: what somebody was talked into handing over leaves a line in the audit of who approved it.
+func TestCode_SEC028_RedeemedElsewhere(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		approved, redeemed string
+		events             int
+	}{
+		"the same address":        {"192.0.2.1", "192.0.2.1", 0},
+		"the same network":        {"192.0.2.1", "192.0.2.200", 0},
+		"another network":         {"192.0.2.1", "198.51.100.7", 1},
+		"another network of IPv6": {"2001:db8:1::1", "2001:db8:2::1", 1},
+		"the same one of IPv6":    {"2001:db8:1:7::1", "2001:db8:1:9::1", 0},
+		"IPv4 inside IPv6":        {"::ffff:192.0.2.1", "192.0.2.1", 0},
+		"of both kinds":           {"2001:db8:1::1", "192.0.2.1", 0},
+		"an unknown address":      {"", "192.0.2.1", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			verifier, approval := oauth.NewVerifier(), h.approval()
+			approval.Address = test.approved
+			target, err := h.Logins.Approve(t.Context(), authority.AuthorizationRequest{
+				ClientID: h.cli.ID, RedirectURI: redirect, Scope: oauth.ParseScope("openid email"), Challenge: verifier.Challenge(),
+			}, approval)
+			if err != nil {
+				t.Fatal(err)
+			}
+			redeemed, err := h.Logins.Redeem(t.Context(), login.CodeRedemption{
+				Client: h.cli, Code: secret.New(parameter(t, target, "code")), RedirectURI: redirect, Verifier: verifier,
+				Origin: authority.Origin{Address: test.redeemed},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			events, err := h.store.ListEvents(t.Context(), authority.EventFilter{Kind: authority.EventCodeElsewhere})
+			if err != nil || len(events) != test.events {
+				t.Fatalf("%d events, want %d; %v", len(events), test.events, err)
+			}
+			for _, event := range events {
+				if event.PersonID != "usr_1" || event.FamilyID != redeemed.Family.ID || event.Address != test.redeemed {
+					t.Errorf("the event says %+v", event)
+				}
+			}
+		})
+	}
+}

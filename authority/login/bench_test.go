@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login/devicecode"
 	"github.com/doorward/doorward/authority/poll"
 	"github.com/doorward/doorward/authority/replica"
 	"github.com/doorward/doorward/keys"
@@ -26,7 +27,7 @@ func BenchmarkPendingPoll(b *testing.B) {
 			client := authority.Client{ID: "cli", Grants: []oauth.GrantType{oauth.GrantDeviceCode}}
 			codes := make([]secret.String, waiting)
 			for i := range codes { // sealed, and not stored: a poll does not look
-				codes[i] = deviceCode{id: fmt.Sprintf("request-%d", i), client: client.ID, expires: at.Add(24 * time.Hour)}.seal(master)
+				codes[i] = devicecode.Code{ID: fmt.Sprintf("request-%d", i), Client: client.ID, Expires: at.Add(24 * time.Hour)}.Seal(master)
 			}
 			b.ReportAllocs()
 			turn := 0

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -113,7 +114,9 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 	refused := oauth.Errorf(oauth.InvalidGrant, "the code is wrong, was used before, or has expired")
 	var begun authority.Family // where verdict is codeFresh
 	var verdict codeVerdict
+	var events []authority.Event
 	code, err := l.store.ChangeCode(ctx, codeID(ask.Code), func(c *authority.Code) (authority.After, error) {
+		events = nil // this may run again
 		verdict = ask.judge(c, l.now())
 		if verdict != codeFresh {
 			return authority.After{}, authority.ErrNoChange
@@ -123,8 +126,14 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 			// The address is that of the browser that asked. Whoever redeems may be a program behind another one (SEC-028).
 			How: "browser", Audience: c.Request.Audience, Origin: c.Request.Origin, Presented: ask.Code,
 		})
+		if elsewhere(c.Approval.Address, ask.Origin.Address) {
+			events = append(events, l.sessions.recorder.Prepare(authority.Event{
+				Kind: authority.EventCodeElsewhere, PersonID: c.Approval.PersonID, ClientID: ask.Client.ID, FamilyID: begun.ID,
+				Address: ask.Origin.Address, Machine: c.Request.Origin.Machine, Detail: "approved from " + c.Approval.Address,
+			}))
+		}
 		c.Redeemed, c.FamilyID = l.now(), begun.ID
-		return authority.After{Family: &begun}, err
+		return authority.After{Family: &begun, Events: events}, err
 	})
 	if errors.Is(err, authority.ErrUnknown) {
 		return Redeemed{}, refused
@@ -132,6 +141,7 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 	if err != nil {
 		return Redeemed{}, err
 	}
+	l.sessions.recorder.Log(events...)
 	switch verdict {
 	// After the five seconds, or with a wrong verifier, somebody else has had the code: what the first redemption gave dies
 	// with it (RFC 6749 section 4.1.2, SEC-037). The session is ended before the refusal is told.
@@ -155,6 +165,23 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 	}
 	refresh, err := l.sessions.firstAnswer(ctx, begun, ask.Client, ask.Code)
 	return Redeemed{Family: begun, Refresh: refresh, Nonce: code.Request.Nonce}, err
+}
+
+// elsewhere reports whether a code is redeemed in another network (IPv4 /24, IPv6 /48) than it was approved in: most likely
+// somebody was talked into handing it over (SEC-028), yet maybe a laptop has changed its network within the minute, so that it is
+// told to the audit and not refused. Of a browser with IPv6 and a program with IPv4 nothing can be said.
+func elsewhere(approved, redeemed string) bool {
+	from, err := netip.ParseAddr(approved)
+	to, bad := netip.ParseAddr(redeemed)
+	if err != nil || bad != nil {
+		return false
+	}
+	from, to = from.Unmap().WithZone(""), to.Unmap().WithZone("")
+	bits := 48
+	if from.Is4() {
+		bits = 24
+	}
+	return from.Is4() == to.Is4() && !netip.PrefixFrom(from, bits).Contains(to)
 }
 
 // CodeRedemption is what a client presents with a code. Verifier was parsed by the caller: one of a wrong length or alphabet

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login/devicecode"
 	"github.com/doorward/doorward/authority/poll"
 	"github.com/doorward/doorward/authority/replica"
 	"github.com/doorward/doorward/authority/usercode"
@@ -100,11 +101,11 @@ func (d *Devices) Begin(ctx context.Context, client authority.Client, ask Device
 	if err := d.add(ctx, &request, alphabet); err != nil {
 		return DeviceBegun{}, err
 	}
-	code := deviceCode{
-		id: request.ID, client: client.ID, expires: request.Expires, scope: hashScope(ask.Scope), challenge: ask.Challenge,
+	code := devicecode.Code{
+		ID: request.ID, Client: client.ID, Expires: request.Expires, Scope: devicecode.HashScope(ask.Scope), Challenge: ask.Challenge,
 	}
 	return DeviceBegun{
-		Code: code.seal(d.master), UserCode: usercode.Format(request.UserCode), Expires: request.Expires, Interval: poll.Interval,
+		Code: code.Seal(d.master), UserCode: usercode.Format(request.UserCode), Expires: request.Expires, Interval: poll.Interval,
 	}, nil
 }
 
@@ -271,53 +272,53 @@ func (d *Devices) Poll(
 	if err != nil {
 		return "", false, err
 	}
-	if decided, err := d.verdict(opened.id); decided {
-		return opened.id, false, err
+	if decided, err := d.verdict(opened.ID); decided {
+		return opened.ID, false, err
 	}
 	// The client adds five seconds to its interval and keeps them (RFC 8628 section 3.5, SEC-073). It is paced by login and
 	// never by address, which many terminals share.
-	if interval, ok := d.pace.Poll(opened.id); !ok {
+	if interval, ok := d.pace.Poll(opened.ID); !ok {
 		slow := oauth.Errorf(oauth.SlowDown, "poll no more often than every %d seconds", int(interval.Seconds()))
-		return opened.id, false, slow
+		return opened.ID, false, slow
 	}
 	if wait <= 0 {
-		return opened.id, false, pending()
+		return opened.ID, false, pending()
 	}
 	waited, err = d.wait(ctx, opened, min(wait, maxWait), address)
-	return opened.id, waited, err
+	return opened.ID, waited, err
 }
 
 // wait waits for a decision, at most until the code expires. ctx is looked at before the verdict: who has left is not
 // redeemed, even where the decision came in the same moment.
-func (d *Devices) wait(ctx context.Context, code deviceCode, most time.Duration, address string) (waited bool, err error) {
-	_, waited = d.waiters.Wait(ctx, code.id, address, min(most, code.expires.Sub(d.now())))
+func (d *Devices) wait(ctx context.Context, code devicecode.Code, most time.Duration, address string) (waited bool, err error) {
+	_, waited = d.waiters.Wait(ctx, code.ID, address, min(most, code.Expires.Sub(d.now())))
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	if decided, err := d.verdict(code.id); decided {
+	if decided, err := d.verdict(code.ID); decided {
 		return waited, err
 	}
-	if !d.now().Before(code.expires) {
+	if !d.now().Before(code.Expires) {
 		return waited, expired()
 	}
 	// What was waited for here counts as the interval: the next poll may come at once.
 	if waited {
-		d.pace.Waited(code.id)
+		d.pace.Waited(code.ID)
 	}
 	return waited, pending()
 }
 
 // open opens the device code of a client.
-func (d *Devices) open(code secret.String, client authority.Client) (deviceCode, error) {
-	opened, ok := openDeviceCode(d.master, code)
+func (d *Devices) open(code secret.String, client authority.Client) (devicecode.Code, error) {
+	opened, ok := devicecode.Open(d.master, code)
 	switch {
-	case !ok || opened.client != client.ID: // the same words: a code of another client is as good as none (SEC-069)
-		return deviceCode{}, refused("the device code is not one of this application")
+	case !ok || opened.Client != client.ID: // the same words: a code of another client is as good as none (SEC-069)
+		return devicecode.Code{}, refused("the device code is not one of this application")
 	case client.Disabled || !client.Allows(oauth.GrantDeviceCode):
-		return deviceCode{}, oauth.Errorf(oauth.UnauthorizedClient, "this application may not use the device login")
+		return devicecode.Code{}, oauth.Errorf(oauth.UnauthorizedClient, "this application may not use the device login")
 	// Last, so that expired_token is only told to the client whose code it was; others learn nothing of it.
-	case !d.now().Before(opened.expires):
-		return deviceCode{}, expired()
+	case !d.now().Before(opened.Expires):
+		return devicecode.Code{}, expired()
 	}
 	return opened, nil
 }

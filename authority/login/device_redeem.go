@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login/devicecode"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
 )
@@ -27,7 +28,7 @@ func (d *Devices) Redeem(ctx context.Context, id string, ask DeviceRedemption) (
 		return Redeemed{}, err
 	}
 	// Before the store: who has the device code and not the verifier costs it nothing and uses nothing up.
-	if err := opened.proven(id, ask.Verifier); err != nil {
+	if err := proven(opened, id, ask.Verifier); err != nil {
 		return Redeemed{}, err
 	}
 	if err := ctx.Err(); err != nil { // whoever has left is not redeemed
@@ -49,14 +50,14 @@ func (d *Devices) Redeem(ctx context.Context, id string, ask DeviceRedemption) (
 
 // proven checks that the code was presented by who began the login: PKCE on the device grant, as on the other one. A
 // verifier without a challenge is refused too (RFC 9700 section 2.1.1: no downgrade).
-func (c deviceCode) proven(id, verifier string) error {
+func proven(c devicecode.Code, id, verifier string) error {
 	switch {
-	case c.id != id:
+	case c.ID != id:
 		return refused("the device code is not of this login")
-	case c.challenge == "" && verifier == "":
+	case c.Challenge == "" && verifier == "":
 		return nil
 	}
-	if parsed, err := oauth.ParseVerifier(verifier); err != nil || !c.challenge.Matches(parsed) {
+	if parsed, err := oauth.ParseVerifier(verifier); err != nil || !c.Challenge.Matches(parsed) {
 		return refused("the code_verifier is missing or wrong")
 	}
 	return nil
@@ -65,8 +66,8 @@ func (c deviceCode) proven(id, verifier string) error {
 // become returns the family that the request becomes, or has become before. All that costs time (deriving, asking for the
 // person) is done before the transaction, whose function only compares and sets. Polls that get here at once each make a
 // family, and one of them is kept (SEC-075).
-func (d *Devices) become(ctx context.Context, code deviceCode, ask DeviceRedemption) (authority.Family, error) {
-	request, err := d.store.DeviceRequest(ctx, code.id)
+func (d *Devices) become(ctx context.Context, code devicecode.Code, ask DeviceRedemption) (authority.Family, error) {
+	request, err := d.store.DeviceRequest(ctx, code.ID)
 	if err != nil {
 		return authority.Family{}, err
 	}
@@ -123,8 +124,8 @@ func (d *Devices) begin(request authority.DeviceRequest, ask DeviceRedemption) (
 
 // good checks what may have changed since the approval. A disabled person (SEC-078) and a scope that somebody changed in
 // the row are refused here; a client that was disabled is, by open.
-func (d *Devices) good(ctx context.Context, request authority.DeviceRequest, code deviceCode, client authority.Client) error {
-	if !code.ofScope(request.Scope) {
+func (d *Devices) good(ctx context.Context, request authority.DeviceRequest, code devicecode.Code, client authority.Client) error {
+	if !code.OfScope(request.Scope) {
 		return refused("the device code is not of this login")
 	}
 	person := request.Approval.PersonID

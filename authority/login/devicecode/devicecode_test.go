@@ -1,4 +1,4 @@
-package login
+package devicecode
 
 import (
 	"encoding/base64"
@@ -13,25 +13,25 @@ import (
 	"github.com/doorward/doorward/secret"
 )
 
-var sampleDeviceCode = deviceCode{
-	id: "01jd2n8x0000000000000000ab", client: "cli", expires: time.UnixMilli(1_795_000_000_123),
-	scope: hashScope(oauth.Scope{"openid"}), challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", thumbprint: "jkt",
+var sample = Code{
+	ID: "01jd2n8x0000000000000000ab", Client: "cli", Expires: time.UnixMilli(1_795_000_000_123),
+	Scope: HashScope(oauth.Scope{"openid"}), Challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", Thumbprint: "jkt",
 }
 
-func sameDeviceCode(a, b deviceCode) string {
-	return cmp.Diff(a, b, cmp.AllowUnexported(deviceCode{}))
+func same(a, b Code) string {
+	return cmp.Diff(a, b, cmp.AllowUnexported(Code{}))
 }
 
 func TestDeviceCodeRoundTrip(t *testing.T) {
 	t.Parallel()
 	master := keys.NewMaster()
-	for _, code := range []deviceCode{sampleDeviceCode, {id: "a", expires: time.UnixMilli(0)}} {
-		got, ok := openDeviceCode(master, code.seal(master))
-		if diff := sameDeviceCode(code, got); !ok || diff != "" {
+	for _, code := range []Code{sample, {ID: "a", Expires: time.UnixMilli(0)}} {
+		got, ok := Open(master, code.Seal(master))
+		if diff := same(code, got); !ok || diff != "" {
 			t.Errorf("%v %s", ok, diff)
 		}
 	}
-	if !sampleDeviceCode.ofScope(oauth.Scope{"openid"}) || sampleDeviceCode.ofScope(oauth.Scope{"openid", "deploy"}) {
+	if !sample.OfScope(oauth.Scope{"openid"}) || sample.OfScope(oauth.Scope{"openid", "deploy"}) {
 		t.Error("the scope's hash tells scopes apart wrongly")
 	}
 }
@@ -39,22 +39,22 @@ func TestDeviceCodeRoundTrip(t *testing.T) {
 func TestDeviceCodeForged(t *testing.T) {
 	t.Parallel()
 	master := keys.NewMaster()
-	text := sampleDeviceCode.seal(master).Reveal()
+	text := sample.Seal(master).Reveal()
 	for i := range len(text) {
 		forged := []byte(text)
 		forged[i] = 'A' + (forged[i]-'A'+1)%26
-		if _, ok := openDeviceCode(master, secret.New(string(forged))); ok {
+		if _, ok := Open(master, secret.New(string(forged))); ok {
 			t.Errorf("a code changed at %d opens", i)
 		}
 	}
 	for name, forged := range map[string]string{
 		"empty": "", "cut": text[:len(text)-1], "longer": text + "A", "with a line break": text[:9] + "\n" + text[9:],
 		"of another purpose":    master.SealText("authorization request", []byte("x"), nil),
-		"of another master key": sampleDeviceCode.seal(keys.NewMaster()).Reveal(),
-		"an empty plaintext":    master.SealText(deviceCodePurpose, nil, nil),
+		"of another master key": sample.Seal(keys.NewMaster()).Reveal(),
+		"an empty plaintext":    master.SealText(purpose, nil, nil),
 		"huge":                  string(make([]byte, 1<<20)),
 	} {
-		if _, ok := openDeviceCode(master, secret.New(forged)); ok {
+		if _, ok := Open(master, secret.New(forged)); ok {
 			t.Errorf("a code %s opens", name)
 		}
 	}
@@ -63,20 +63,20 @@ func TestDeviceCodeForged(t *testing.T) {
 func TestDeviceCodePlaintext(t *testing.T) {
 	t.Parallel()
 	master := keys.NewMaster()
-	plain, err := master.OpenText(deviceCodePurpose, sampleDeviceCode.seal(master).Reveal(), nil)
+	plain, err := master.OpenText(purpose, sample.Seal(master).Reveal(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := parseDeviceCode(append(plain, 0)); ok {
+	if _, ok := parse(append(plain, 0)); ok {
 		t.Error("something behind the end is overlooked")
 	}
 	for length := range plain {
-		if _, ok := parseDeviceCode(plain[:length]); ok {
+		if _, ok := parse(plain[:length]); ok {
 			t.Errorf("%d bytes of %d are enough", length, len(plain))
 		}
 	}
 	plain[0]++
-	if _, ok := parseDeviceCode(plain); ok {
+	if _, ok := parse(plain); ok {
 		t.Error("another version is read as this one")
 	}
 }
@@ -84,28 +84,28 @@ func TestDeviceCodePlaintext(t *testing.T) {
 func TestDeviceCodeOpensAfterRotation(t *testing.T) {
 	t.Parallel()
 	master := keys.NewMaster()
-	code := sampleDeviceCode.seal(master)
-	if _, ok := openDeviceCode(master.Rotate(), code); !ok {
+	code := sample.Seal(master)
+	if _, ok := Open(master.Rotate(), code); !ok {
 		t.Error("a rotation of the master key killed the logins that were under way")
 	}
 }
 
 func FuzzParseDeviceCode(f *testing.F) {
 	master := keys.NewMaster()
-	plain, err := master.OpenText(deviceCodePurpose, sampleDeviceCode.seal(master).Reveal(), nil)
+	plain, err := master.OpenText(purpose, sample.Seal(master).Reveal(), nil)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(plain)
 	f.Add([]byte{})
-	f.Add(append([]byte{deviceCodeVersion}, make([]byte, 40)...))
+	f.Add(append([]byte{version}, make([]byte, 40)...))
 	f.Fuzz(func(t *testing.T, plain []byte) {
-		code, ok := parseDeviceCode(plain)
+		code, ok := parse(plain)
 		if !ok {
 			return
 		}
-		again, ok := openDeviceCode(master, code.seal(master))
-		if len(plain) < 1024 && (!ok || sameDeviceCode(code, again) != "") {
+		again, ok := Open(master, code.Seal(master))
+		if len(plain) < 1024 && (!ok || same(code, again) != "") {
 			t.Errorf("%x reads as %+v and then as %+v", plain, code, again)
 		}
 	})
@@ -118,13 +118,13 @@ func TestDeviceCodes_SEC071(t *testing.T) {
 	codes, nonces, ids := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	const many = 10_000
 	for range many {
-		code := deviceCode{id: authority.NewID(now), client: "cli", expires: now}
-		text := code.seal(master).Reveal()
+		code := Code{ID: authority.NewID(now), Client: "cli", Expires: now}
+		text := code.Seal(master).Reveal()
 		raw, err := base64.RawURLEncoding.DecodeString(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		codes[text], nonces[string(raw[4:4+24])], ids[code.id] = true, true, true
+		codes[text], nonces[string(raw[4:4+24])], ids[code.ID] = true, true, true
 	}
 	if len(codes) != many || len(nonces) != many || len(ids) != many {
 		t.Errorf("%d codes, %d nonces, %d ids of %d", len(codes), len(nonces), len(ids), many)
