@@ -3,6 +3,8 @@ package factor_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
@@ -47,6 +49,8 @@ func build(t *testing.T) *home {
 func (h *home) person(name string) (*visitor.Visitor, []string) {
 	h.t.Helper()
 	v := h.VisitorOf(authtest.Person{Username: name, Password: name + "-has-a-password"})
+	jar, _ := cookiejar.New(nil)
+	v.HTTP = &http.Client{Jar: jar}
 	must(h.t, v.SignIn(h.t.Context(), v.Name, v.Password))
 	_, page := enrolled(h.t, h.Authority, v)
 	codes := shown.FindAllString(page.Text(), -1)
@@ -236,6 +240,14 @@ func TestNewRecoveryCodes_SEC176_SEC178(t *testing.T) {
 	ada, old := h.person("ada")
 	page, err := ada.Open(t.Context(), factor.Path)
 	must(t, err)
+	for _, token := range []string{"", "x"} {
+		response, err := ada.HTTP.PostForm(h.Issuer+factor.Path+"/codes", url.Values{"token": {token}})
+		must(t, err)
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusForbidden || len(h.events(authority.EventRecoveryMade, "usr_ada")) != 1 {
+			t.Error("a form that the page did not show:", response.StatusCode)
+		}
+	}
 	page = press(t, page, "Make new codes")
 	if !page.Says("The 10 that are left now will be worth nothing") {
 		t.Fatal(page.Text())

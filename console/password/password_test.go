@@ -2,6 +2,7 @@ package password_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -136,7 +137,11 @@ func TestChangeKeepsLogins_SEC163(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	here, jar := h.browser()
-	there, _ := h.browser()
+	there, elsewhere := h.browser()
+	row := identity.LinkID(secret.New(h.value(elsewhere)))
+	if _, err := h.store.SignIn(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
 	h.login()
 	before := h.value(jar)
 	h.Advance(time.Second)
@@ -163,6 +168,9 @@ func TestChangeKeepsLogins_SEC163(t *testing.T) {
 		if page, err := v.Open(t.Context(), console.PathApplications); err != nil || !page.HasField("Password") {
 			t.Errorf("%s is still signed in: %v", name, err)
 		}
+	}
+	if _, err := h.store.SignIn(t.Context(), row); !errors.Is(err, identity.ErrUnknown) {
+		t.Error("the other browser's sign-in is still kept:", err)
 	}
 	if h.held() != 1 {
 		t.Error("logins were not kept")
@@ -333,7 +341,7 @@ func (h *home) post(jar http.CookieJar, form url.Values, header http.Header) (in
 }
 
 // Forms of other sites, other sign-ins, other pages and of nobody change nothing.
-func TestForgedChange_SEC163_SEC204(t *testing.T) {
+func TestForgedChange_SEC163_SEC178_SEC204(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	_, jar := h.browser()
@@ -360,6 +368,11 @@ func TestForgedChange_SEC163_SEC204(t *testing.T) {
 	if diff := cmp.Diff(was, h.person()); diff != "" {
 		t.Error("something was changed:", diff)
 	}
+	h.Advance(time.Hour)
+	if _, text := h.post(jar, good, nil); !strings.Contains(text, "sign in once more first") || cmp.Diff(was, h.person()) != "" {
+		t.Error("SEC-178: the form of an hour ago:", text)
+	}
+	h.Advance(-time.Hour)
 	if status, _ := h.post(jar, good, nil); status != http.StatusSeeOther {
 		t.Error("the genuine one is worth nothing, and so are the refusals:", status)
 	}
