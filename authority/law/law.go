@@ -1,4 +1,8 @@
 // Package law wires the services of the authority to one store and one clock.
+//
+// What comes in is a Config; what goes out are the services, which share one store, one clock, and one memory of what is
+// over and decided. The law it keeps: nobody else makes a service, so that no two of them disagree about the time or a
+// revocation.
 package law
 
 import (
@@ -73,6 +77,7 @@ func New(config Config) *Authority {
 		algorithms = []keys.Alg{keys.ES256, keys.RS256}
 	}
 	a := &Authority{Issuer: config.Issuer}
+	// One of each: what Sessions ends, Tokens must refuse at once, and what Devices decides, its own polls must hear of.
 	marks, decided := replica.NewMarks(now), replica.NewDecided(now)
 	a.Recorder = authority.NewRecorder(config.Store, log, now)
 	a.Registry = authority.NewRegistry(config.Store, a.Recorder, now)
@@ -99,6 +104,8 @@ func New(config Config) *Authority {
 
 // Load reads what must be known before the first request: signing keys (made where there are none), marks, decisions.
 func (a *Authority) Load(ctx context.Context) error {
+	// An error of either ends the start: without keys nothing can be signed, and without the news a token that was revoked
+	// would pass.
 	if err := a.Keyring.Load(ctx); err != nil {
 		return err
 	}
