@@ -218,6 +218,13 @@ func (c *Client) ReadyPrefix() string {
 	return c.TokenPrefix
 }
 
+// ClockSlack is how far the clocks of two replicas may lie apart.
+const ClockSlack = 10 * time.Second
+
+// Namesake reports whether something that began then was another client's, which had the same id and was removed: the mark of
+// its removal is forgotten after an hour, and what it held must not come to life for the new one.
+func (c *Client) Namesake(began time.Time) bool { return began.Before(c.Created.Add(-ClockSlack)) }
+
 // check says what is wrong with a client that is to be kept.
 func (c *Client) check() error {
 	switch {
@@ -229,6 +236,8 @@ func (c *Client) check() error {
 		return errors.New("the default scope holds something that the client may not ask for")
 	case c.Public() && c.Allows(oauth.GrantClientCredentials):
 		return errors.New("a client without a secret cannot use client credentials")
+	case slices.Contains(reservedClaims(), c.ReadyClaim):
+		return errors.New("the claim of a ready token needs a name that no other claim has")
 	}
 	for _, redirect := range c.Redirects {
 		if err := CheckRedirect(redirect); err != nil {
@@ -236,6 +245,15 @@ func (c *Client) check() error {
 		}
 	}
 	return nil
+}
+
+// reservedClaims are the names that a claim of a client's own must not have: those of RFC 7519, RFC 9068 and OpenID Connect
+// Core. A member that stands twice is read one way by one verifier and another way by the next.
+func reservedClaims() []string {
+	return []string{
+		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "nonce", "auth_time", "at_hash", "c_hash", "acr", "amr", "azp", "sid",
+		"scope", "client_id", "name", "given_name", "family_name", "preferred_username", "email", "email_verified", "updated_at",
+	}
 }
 
 // loopbackHosts are the hosts for which a redirect URI may use http and any port (RFC 8252 section 7.3); localhost only

@@ -127,7 +127,19 @@ func (apiKeyKind) redeem(ctx context.Context, g *Granter, r *Request) (granted, 
 	if err != nil {
 		return granted{}, err
 	}
-	return g.open(ctx, r, authority.Approval{PersonID: key.PersonID, Methods: []string{"key"}}, "api key", key)
+	found, err := g.open(ctx, r, authority.Approval{PersonID: key.PersonID, Methods: []string{"key"}}, "api key", key)
+	if err != nil {
+		return granted{}, err
+	}
+	// A revocation ends the sessions that it finds. One that ran while this one was being made has not found it: so the key is
+	// looked at once more, now that it would (SEC-143).
+	if _, err := g.Authority.Keys.Check(ctx, r.APIKey); errors.Is(err, authority.ErrUnknown) {
+		ended := g.Authority.Sessions.End(ctx, found.family.ID, "", "api key revoked", r.Origin.Address)
+		return granted{}, errors.Join(ended, oauth.Errorf(oauth.InvalidGrant, "the API key is wrong, was revoked, or has expired"))
+	} else if err != nil {
+		return granted{}, err
+	}
+	return found, nil
 }
 
 // open makes the session that a password or an API key gives: no more than the client may ask for, and no more than the key

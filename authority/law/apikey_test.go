@@ -3,6 +3,7 @@ package law
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authority/apikey"
 	"github.com/doorward/doorward/authority/login"
+	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
 )
@@ -211,5 +213,91 @@ func TestRenewReady_SEC128_UnderAnOlderMasterKey(t *testing.T) {
 	}
 	if _, _, err := h.Sessions.RenewReady(t.Context(), token, h.cli, authority.Origin{}); !errors.Is(err, authority.ErrUnknown) {
 		t.Errorf("two renewals back: %v, want ErrUnknown", err)
+	}
+}
+
+// overtakenKey is a store in which somebody else acts between a look at a key and what is changed after it.
+type overtakenKey struct {
+	*memoryStore
+	by func()
+}
+
+func (s *overtakenKey) ChangeAPIKey(
+	ctx context.Context, id string, change func(*authority.APIKey) (authority.After, error),
+) (authority.APIKey, error) {
+	if by := s.by; by != nil {
+		s.by = nil
+		by()
+	}
+	return s.memoryStore.ChangeAPIKey(ctx, id, change)
+}
+
+// TestAPIKey_SEC143_RevokedMeanwhile: of a use and a revocation at once, the revocation wins.
+func TestAPIKey_SEC143_RevokedMeanwhile(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	given, key, err := h.Keys.Issue(t.Context(), apikey.Ask{PersonID: "usr_1", Name: "ci"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := h.replica()
+	store := &overtakenKey{h.store, func() {
+		if err := other.Keys.Revoke(t.Context(), "usr_1", key.ID, "usr_1", ""); err != nil {
+			t.Error(err)
+		}
+	}}
+	racing := New(Config{
+		Issuer: h.Issuer, Store: h.store, People: h.store, Attempts: h.store, APIKeys: store, Master: h.master, Now: h.clock.Now,
+		Algorithms: []keys.Alg{keys.ES256},
+	})
+	if err := racing.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := racing.Keys.Check(t.Context(), given); !errors.Is(err, authority.ErrUnknown) {
+		t.Errorf("the key was good: %v", err)
+	}
+}
+
+func TestAPIKey_SEC143_OfADisabledPerson(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	given, _, err := h.Keys.Issue(t.Context(), apikey.Ask{PersonID: "usr_1", Name: "ci"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	person := h.store.people["usr_1"]
+	person.Disabled = true
+	h.store.people["usr_1"] = person
+	if _, err := h.Keys.Check(t.Context(), given); !errors.Is(err, authority.ErrUnknown) {
+		t.Errorf("the key was good: %v", err)
+	}
+}
+
+// TestAPIKey_SEC128_MovesToTheNewMasterKey: a key that is used survives the end of the master key that it was issued under.
+func TestAPIKey_SEC128_MovesToTheNewMasterKey(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	given, _, err := h.Keys.Issue(t.Context(), apikey.Ask{PersonID: "usr_1", Name: "ci"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Keys.Check(t.Context(), given); err != nil { // used a moment before the rotation
+		t.Fatal(err)
+	}
+	old := h.master.Current()
+	h.master = h.master.Rotate()
+	h.open()
+	if _, err := h.Keys.Check(t.Context(), given); err != nil {
+		t.Fatalf("in the overlap: %v", err)
+	}
+	h.master = h.master.Keep(1)
+	if slices.Contains(h.master.IDs(), old) {
+		t.Fatal("the old master key is still there")
+	}
+	a := New(Config{
+		Issuer: h.Issuer, Store: h.store, People: h.store, Attempts: h.store, APIKeys: h.store, Master: h.master, Now: h.clock.Now,
+	})
+	if _, err := a.Keys.Check(t.Context(), given); err != nil {
+		t.Errorf("after it: %v", err)
 	}
 }

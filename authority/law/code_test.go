@@ -261,3 +261,38 @@ func TestCode_SEC028_RedeemedElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// TestCode_SEC123_EndedBeforeItWasRedeemed: "end all my sessions" reaches what was approved and not yet fetched.
+func TestCode_SEC123_EndedBeforeItWasRedeemed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	verifier := oauth.NewVerifier()
+	code := h.approve(h.cli, verifier)
+	h.clock.Advance(time.Second)
+	if err := h.Sessions.EndOf(t.Context(), "usr_1", "usr_1", "revoked", ""); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(time.Second)
+	ask := login.CodeRedemption{Client: h.cli, Code: code, RedirectURI: redirect, Verifier: verifier}
+	if _, err := h.Logins.Redeem(t.Context(), ask); !errors.Is(err, oauth.InvalidGrant) {
+		t.Errorf("the code of before: %v", err)
+	}
+	if len(h.store.families) != 0 {
+		t.Error("a session began")
+	}
+	h.login() // what is approved after it is good
+}
+
+// TestCode_SEC079_TheClientOfToday: a scope that was taken from a client after the approval is not given to it.
+func TestCode_SEC079_TheClientOfToday(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	verifier := oauth.NewVerifier()
+	code := h.approve(h.cli, verifier) // openid email
+	narrow := h.cli
+	narrow.Scope = oauth.ParseScope("openid profile")
+	redeemed, err := h.Logins.Redeem(t.Context(), login.CodeRedemption{Client: narrow, Code: code, RedirectURI: redirect, Verifier: verifier})
+	if err != nil || redeemed.Family.Scope.String() != "openid" {
+		t.Errorf("the session has %q, %v", redeemed.Family.Scope, err)
+	}
+}

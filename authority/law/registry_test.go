@@ -1,10 +1,12 @@
 package law
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
 )
@@ -58,5 +60,51 @@ func TestAuthenticate_SameRefusalForAll(t *testing.T) {
 	}
 	if len(texts) != 1 {
 		t.Errorf("%d different refusals: %v", len(texts), texts)
+	}
+}
+
+// TestRemove_ANamesakeInheritsNothing: what a removed client held stays over when its id is registered again, also when the
+// mark of its removal is forgotten.
+func TestRemove_ANamesakeInheritsNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	before := h.login()
+	ready, _, err := h.Sessions.IssueReady(t.Context(), login.ReadyAsk{
+		Client: h.cli, PersonID: "usr_1", Scope: oauth.Scope{"openid"}, Level: authority.LevelHigh, How: "token",
+	}, h.Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Registry.Remove(t.Context(), h.cli.ID, "admin"); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(3 * time.Hour)
+	h.open()
+	again := h.cli
+	again.Created = time.Time{}
+	if err := h.Registry.Add(t.Context(), again, "admin"); err != nil {
+		t.Fatal(err)
+	}
+	if h.cli, err = h.Registry.Client(t.Context(), again.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.refused(before.Refresh, h.cli)
+	h.unknown("a ready token of the client before", ready.Reveal())
+	if _, _, err := h.Sessions.RenewReady(t.Context(), ready, h.cli, authority.Origin{}); !errors.Is(err, authority.ErrUnknown) {
+		t.Errorf("its renewal: %v", err)
+	}
+	h.rotate(h.login().Refresh)
+}
+
+func TestRegistry_SEC059_AReadyClaimTakesNoNameOfAnother(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for _, name := range []string{"iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "amr", "acr", "azp", "sid", "email", "name", "auth_time", "nbf", "jti"} {
+		if err := h.Registry.Add(t.Context(), authority.Client{ID: "a", ReadyClaim: name}, "test"); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	if err := h.Registry.Add(t.Context(), authority.Client{ID: "a", ReadyClaim: "rio_token"}, "test"); err != nil {
+		t.Error(err)
 	}
 }

@@ -118,11 +118,18 @@ func (l *Logins) Redeem(ctx context.Context, ask CodeRedemption) (Redeemed, erro
 	code, err := l.store.ChangeCode(ctx, codeID(ask.Code), func(c *authority.Code) (authority.After, error) {
 		events = nil // this may run again
 		verdict = ask.judge(c, l.now())
+		// The family would begin after the mark that ended all of the person's sessions, and be spared by it; the approval was
+		// given before (SEC-123).
+		if verdict == codeFresh && l.sessions.marks.Over("", c.Approval.PersonID, ask.Client.ID, c.Approval.At) {
+			verdict = codeRefused
+		}
 		if verdict != codeFresh {
 			return authority.After{}, authority.ErrNoChange
 		}
+		approval := c.Approval
+		approval.Scope = within(approval.Scope, ask.Client.Scope) // what the client may still ask for today (SEC-079)
 		var err error
-		begun, err = l.sessions.begin(ask.Client, c.Approval, familySeed{
+		begun, err = l.sessions.begin(ask.Client, approval, familySeed{
 			// The address is that of the browser that asked. Whoever redeems may be a program behind another one (SEC-028).
 			How: "browser", Audience: c.Request.Audience, Origin: c.Request.Origin, Presented: ask.Code,
 		})

@@ -49,6 +49,7 @@ type Follower struct {
 // needs undoing; the server does not come up, rather than accept what was taken back.
 func (f *Follower) Load(ctx context.Context) error {
 	f.start = time.Now()
+	f.heard.Store(int64(-time.Hour)) // nothing yet: without this the first three seconds would pass for fresh
 	return f.CatchUp(ctx)
 }
 

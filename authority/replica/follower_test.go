@@ -77,7 +77,7 @@ func TestFollowerLoadFails(t *testing.T) {
 	store := &feed{}
 	store.down.Store(true)
 	f := &Follower{Store: store, Now: time.Now}
-	if err := f.Load(t.Context()); !errors.Is(err, authority.ErrUnavailable) {
-		t.Error(err)
+	if err := f.Load(t.Context()); !errors.Is(err, authority.ErrUnavailable) || f.Fresh() {
+		t.Error(err, f.Fresh())
 	}
 }

@@ -9,6 +9,7 @@ package token
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/authority/replica"
 	"github.com/doorward/doorward/identity"
+	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
 	"github.com/doorward/doorward/secret"
 )
@@ -166,12 +168,16 @@ func (t *Tokens) signed(client authority.Client, typ string, body any) (secret.S
 	if err != nil {
 		return secret.String{}, err
 	}
-	alg := client.Algorithm
-	if alg == "" {
-		alg = t.keyring.algorithms[0]
-	}
-	token, err := t.keyring.Ring().Sign(alg, typ, text)
+	token, err := t.keyring.Ring().Sign(t.algorithm(client), typ, text)
 	return secret.New(token), err
+}
+
+// algorithm is what the client's tokens are signed with.
+func (t *Tokens) algorithm(client authority.Client) keys.Alg {
+	if client.Algorithm == "" {
+		return t.keyring.algorithms[0]
+	}
+	return client.Algorithm
 }
 
 // idClaims is the body of an ID token (OpenID Connect Core sections 2 and 5.1).
@@ -219,11 +225,9 @@ func (t *Tokens) ID(ctx context.Context, family authority.Family, client authori
 		return secret.String{}, err
 	}
 	now := t.now()
-	// at_hash is the left half (OpenID Connect Core section 3.1.3.6). ES256 and RS256 both go with SHA-256; EdDSA names no hash.
-	sum := sha256.Sum256([]byte(access.Reveal()))
 	c := idClaims{
 		Issuer: t.issuer, Subject: person.ID, Audience: client.ID, Issued: now.Unix(), Expires: now.Add(client.AccessLife()).Unix(),
-		Nonce: nonce, AccessHash: base64.RawURLEncoding.EncodeToString(sum[:16]), Methods: family.Methods, Session: family.ID,
+		Nonce: nonce, AccessHash: accessHash(t.algorithm(client), access), Methods: family.Methods, Session: family.ID,
 	}
 	if !family.AuthTime.IsZero() {
 		c.AuthTime = family.AuthTime.Unix()
@@ -240,6 +244,17 @@ func (t *Tokens) ID(ctx context.Context, family authority.Family, client authori
 		c.more = map[string]string{client.ReadyClaim: ready.Reveal()}
 	}
 	return t.signed(client, typID, c)
+}
+
+// accessHash is at_hash: the left half of the hash that goes with the signature's algorithm (OpenID Connect Core section
+// 3.1.3.6). ES256 and RS256 go with SHA-256; Ed25519 hashes with SHA-512 inside, and verifiers expect that.
+func accessHash(alg keys.Alg, access secret.String) string {
+	if alg == keys.EdDSA {
+		sum := sha512.Sum512([]byte(access.Reveal()))
+		return base64.RawURLEncoding.EncodeToString(sum[:32])
+	}
+	sum := sha256.Sum256([]byte(access.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // Check says what a token is good for: ErrUnknown for one that is not, whatever the reason; ErrUnavailable where this
@@ -266,7 +281,8 @@ func (t *Tokens) Check(ctx context.Context, token string) (Standing, error) {
 	}
 	// Taken again after the look-ups: a token must not pass because the store was slow.
 	now := t.now()
-	if client.Disabled || !now.Before(standing.Expires) || now.Before(standing.Issued.Add(-clockSlack)) ||
+	if client.Disabled || client.Namesake(standing.began()) ||
+		!now.Before(standing.Expires) || now.Before(standing.Issued.Add(-authority.ClockSlack)) ||
 		// Marks compare with the beginning of the session and not with that of the token: a token that was refreshed a
 		// moment after "end all sessions" belongs to a session that began before it.
 		t.marks.Over(standing.FamilyID, standing.PersonID, standing.ClientID, standing.began()) {
@@ -274,9 +290,6 @@ func (t *Tokens) Check(ctx context.Context, token string) (Standing, error) {
 	}
 	return standing, nil
 }
-
-// clockSlack is how far the clocks of two replicas may lie apart.
-const clockSlack = 10 * time.Second
 
 // began is when the session began, by its id; for a service, when the token was made. The zero time for an id that is none
 // of ours: every mark is later than that, and ends it.
