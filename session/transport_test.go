@@ -63,6 +63,7 @@ func TestBearerGoesOnlyWhereItBelongs_SEC264(t *testing.T) {
 		"https://evil.example/?api.example.com":  false,
 		"https://api.example.com@evil.example/":  false,
 		"https://ada:secret@api.example.com/":    false,
+		"https:///no-host":                       false,
 		"http://127.0.0.1:3668/x":                false,
 		"https://api.example.com./dotted":        false,
 		"http://plain.example.com/in-the-clear":  false,
@@ -72,7 +73,7 @@ func TestBearerGoesOnlyWhereItBelongs_SEC264(t *testing.T) {
 		t.Run("SEC-264 "+address, func(t *testing.T) {
 			t.Parallel()
 			w := &web{}
-			servers := []string{api, mirror, "http://127.0.0.1:3667", "http://plain.example.com", "", "%"}
+			servers := []string{api, mirror, "http://127.0.0.1:3667", "http://plain.example.com", "https://", "https://ada@mirror.example.com", "", "%"}
 			client := &http.Client{Transport: &Transport{Source: bearer("t"), Servers: servers, Base: w}}
 			answer, err := client.Get(address)
 			if err != nil {
