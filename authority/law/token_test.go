@@ -1,6 +1,8 @@
 package law
 
 import (
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -146,6 +148,61 @@ func TestIDToken_SEC059_Claims(t *testing.T) {
 	if _, ok := got["name"]; ok {
 		t.Error("a name without the scope profile")
 	}
+	if got["auth_time"] != float64(h.clock.Now().Unix()) {
+		t.Errorf("auth_time is %v, and the person has signed in now", got["auth_time"])
+	}
+}
+
+// TestIDToken_SEC059_MoreOfIt: the names with the scope for them, the ready token under its name, and nothing twice.
+func TestIDToken_SEC059_MoreOfIt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	family := h.login().Family
+	family.Scope = oauth.ParseScope("openid profile")
+	client := h.cli
+	client.ReadyClaim = "rio_token"
+	id, err := h.Tokens.ID(t.Context(), family, client, "", secret.New("access"), secret.New("dwt_x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _, err := h.Keyring.Ring().Verify(id.Reveal(), "JWT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(body, &got); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{"name": "John Doe", "preferred_username": "johndoe", "rio_token": "dwt_x", "email": nil, "nonce": nil} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+}
+
+// TestIDToken_SEC059_HashOfEdDSA: verifiers hash with what the signature hashes with.
+func TestIDToken_SEC059_HashOfEdDSA(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := New(Config{
+		Issuer: "https://id.example", Store: newMemoryStore(), People: h.store, Attempts: h.store, Master: h.master, Now: h.clock.Now,
+		Algorithms: []keys.Alg{keys.EdDSA},
+	})
+	if err := a.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id, err := a.Tokens.ID(t.Context(), h.login().Family, h.cli, "", secret.New("access"), secret.String{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _, err := a.Keyring.Ring().Verify(id.Reveal(), "JWT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha512.Sum512([]byte("access"))
+	if want := `"at_hash":"` + base64.RawURLEncoding.EncodeToString(sum[:32]) + `"`; !strings.Contains(string(body), want) {
+		t.Errorf("%s, want %s in it", body, want)
+	}
 }
 
 func TestReadyToken_PIP26_PrefixLevelAndRevocation(t *testing.T) {
@@ -210,6 +267,31 @@ func TestRevoke_SEC132_SEC134_AnyTokenOfTheSession(t *testing.T) {
 			if err := h.Tokens.Revoke(t.Context(), "nothing of ours", h.cli, ""); err != nil {
 				t.Errorf("SEC-134: %v", err)
 			}
+			delete(h.store.families, redeemed.Family.ID) // as the sweep takes it, some time after its end
+			if err := h.Tokens.Revoke(t.Context(), redeemed.Refresh.Reveal(), h.cli, ""); err != nil {
+				t.Errorf("SEC-134, of a session that is forgotten: %v", err)
+			}
 		})
+	}
+}
+
+// TestRevoke_SEC135_NothingIsEndedBySilence: a store that is down is not a token that was never there, and a service's token
+// has no session to end.
+func TestRevoke_SEC135_NothingIsEndedBySilence(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	service, _, err := h.Tokens.Service(h.cli, oauth.Scope{"openid"}, []string{h.Issuer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Tokens.Revoke(t.Context(), service.Reveal(), h.cli, ""); err != nil {
+		t.Errorf("a service's token: %v", err)
+	}
+	redeemed := h.login()
+	h.store.fail(authority.ErrUnavailable)
+	for _, token := range []string{redeemed.Refresh.Reveal(), "dwt_that-nobody-knows"} {
+		if err := h.Tokens.Revoke(t.Context(), token, h.cli, ""); !errors.Is(err, authority.ErrUnavailable) {
+			t.Errorf("while the store is down: %v", err)
+		}
 	}
 }
