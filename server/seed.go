@@ -162,7 +162,8 @@ func (s *Server) seedClients(ctx context.Context, seed *Seed) error {
 // They live from the start that added them, since Level is a time and no date.
 func (s *Server) seedTokens(ctx context.Context, seed *Seed) error {
 	for _, token := range seed.ReadyTokens {
-		// One that has expired or was revoked is not made again under the same value: IssueReady then says that it is taken.
+		// One that has expired or was revoked is not made again under the same value: IssueReady then says that it is taken. One
+		// that was renewed is, once its grace is over: nothing has ended it, and the examples of a development server go on.
 		if _, err := s.authority.Tokens.Check(ctx, token.Token.Reveal()); err == nil {
 			continue
 		}
