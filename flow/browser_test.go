@@ -211,6 +211,22 @@ func TestWrongCallbacks_SEC244_SEC245_SEC249(t *testing.T) {
 	}
 }
 
+// TestAnswerWithoutACode: the right state with no code, an empty one or two asks the server for nothing.
+func TestAnswerWithoutACode(t *testing.T) {
+	t.Parallel()
+	for _, query := range []string{"", "&code=", "&code=a&code=b"} {
+		p := newProvider(t)
+		_, _, err := login(t, Browser{Client: p.client()}, func(v visit) {
+			if resp, _ := browse(t, "GET", v.with("state="+v.state+query), nil); resp.StatusCode != 400 {
+				t.Errorf("%q: HTTP %d", query, resp.StatusCode)
+			}
+		})
+		if !errors.Is(err, oauth.InvalidRequest) || p.exchanged.Load() != 0 {
+			t.Errorf("%q: %v, %d exchanges", query, err, p.exchanged.Load())
+		}
+	}
+}
+
 // TestForeignOrigin covers what SEC-246's page in Chromium sends, without Chromium.
 func TestForeignOrigin(t *testing.T) {
 	t.Parallel()

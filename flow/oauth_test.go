@@ -212,3 +212,24 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// TestLoginRefusesAnotherPersonsUserinfo: an ID token of one person and userinfo of another (a token that was swapped) are no login
+// (OpenID Connect Core 1.0 section 5.3.2).
+func TestLoginRefusesAnotherPersonsUserinfo(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t) // its userinfo speaks of usr_1
+	token := func(subject string) oauth.Token {
+		claims := fmt.Sprintf(`{"iss":%q,"aud":"doorward","sub":%q,"exp":%d}`, p.URL, subject, time.Now().Add(time.Hour).Unix())
+		id := "eyJhbGciOiJFUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+		return oauth.Token{
+			Access: secret.New("at"), ID: secret.New(id), IdleExpiresIn: 60, SessionID: "sid",
+		}
+	}
+	if _, err := complete(t.Context(), p.client(), token("usr_2"), nil, ""); !errors.Is(err, ErrOtherPerson) {
+		t.Errorf("got %v, want ErrOtherPerson", err)
+	}
+	made, err := complete(t.Context(), p.client(), token("usr_1"), nil, "")
+	if err != nil || made.Subject != "usr_1" || made.Account == "" || made.IdleTimeout != time.Minute || made.SessionID != "sid" {
+		t.Errorf("got %+v, %v", made, err)
+	}
+}
