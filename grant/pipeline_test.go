@@ -1,6 +1,7 @@
 package grant_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -28,6 +29,7 @@ type house struct {
 	store   stores.Store
 	granter *grant.Granter
 	client  authority.Client
+	master  *keys.Master
 }
 
 const (
@@ -38,10 +40,9 @@ const (
 
 func open(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, store: stores.Open(t, time.Now, nil)}
-	master := keys.NewMaster()
+	h := &house{t: t, store: stores.Open(t, time.Now, nil), master: keys.NewMaster()}
 	h.law = law.New(law.Config{
-		Issuer: "https://id.example", Store: h.store, People: h.store, Attempts: h.store, APIKeys: h.store, Master: master,
+		Issuer: "https://id.example", Store: h.store, People: h.store, Attempts: h.store, APIKeys: h.store, Master: h.master,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	hasher := &identity.Hasher{Memory: 8, Passes: 1}
@@ -118,7 +119,8 @@ func TestPasswordGrant_SEC175(t *testing.T) {
 	wider := byPassword(password)
 	wider.Scope = oauth.Scope{"admin"}
 	h.redeem(oauth.InvalidScope, wider)
-	if token := h.redeem("", byPassword(password)).Token; token.Scope.String() != "openid email" || token.Refresh.IsZero() {
+	token := h.redeem("", byPassword(password)).Token
+	if token.Scope.String() != "openid email" || token.Refresh.IsZero() || token.ID.IsZero() {
 		t.Errorf("got %+v", token)
 	}
 	good(t, h.store.AddFactor(t.Context(), identity.Factor{ID: "f", PersonID: personID, Kind: identity.FactorTOTP, Created: time.Now()}))
@@ -159,6 +161,39 @@ func TestAPIKeyGrant_SEC145(t *testing.T) {
 	good(t, h.law.Keys.Revoke(t.Context(), personID, key.ID, "", ""))
 	h.redeem(oauth.InvalidGrant, ask(given, "email"))
 	h.redeem(oauth.InvalidGrant, grant.Request{Type: oauth.GrantRefreshToken, RefreshToken: token.Refresh}) // ended with its key
+}
+
+// revoking is a store in which the key is revoked between its check and the session that it begins.
+type revoking struct {
+	stores.Store
+	by func()
+}
+
+func (r *revoking) AddFamily(ctx context.Context, family authority.Family, after authority.After) error {
+	if by := r.by; by != nil {
+		r.by = nil
+		by()
+	}
+	return r.Store.AddFamily(ctx, family, after)
+}
+
+// TestAPIKeyGrant_SEC143_RevokedMeanwhile: no session outlives a key that was revoked while the session began.
+func TestAPIKeyGrant_SEC143_RevokedMeanwhile(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	given, key, err := h.law.Keys.Issue(t.Context(), apikey.Ask{PersonID: personID, Name: "ci"})
+	good(t, err)
+	racing := &revoking{Store: h.store, by: func() { good(t, h.law.Keys.Revoke(t.Context(), personID, key.ID, personID, "")) }}
+	h.granter.Authority = law.New(law.Config{
+		Issuer: "https://id.example", Store: racing, People: h.store, Attempts: h.store, APIKeys: h.store, Master: h.master,
+	})
+	good(t, h.granter.Authority.Load(t.Context()))
+	h.redeem(oauth.InvalidGrant, grant.Request{Type: oauth.GrantAPIKey, APIKey: given})
+	families, err := h.store.FamiliesOfKey(t.Context(), key.ID)
+	good(t, err)
+	if len(families) != 0 {
+		t.Errorf("%d sessions of the revoked key live", len(families))
+	}
 }
 
 func TestReadyTokens(t *testing.T) {
