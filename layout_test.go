@@ -16,7 +16,7 @@ import (
 // What is not said is forbidden. A folder below a room is the same room. The text changes only in a commit that brings its
 // decision file.
 const law = `
-NONE                                                     < secret
+NONE                                                     < secret, authtest/clock
 secret                                                   < oauth, cred, identity, keys, terminal, visitor
 oauth, secret                                            < oauth/client
 cred, oauth, secret                                      < session

@@ -222,8 +222,11 @@ func (c *Client) ReadyPrefix() string {
 const ClockSlack = 10 * time.Second
 
 // Namesake reports whether something that began then was another client's, which had the same id and was removed: the mark of
-// its removal is forgotten after an hour, and what it held must not come to life for the new one.
-func (c *Client) Namesake(began time.Time) bool { return began.Before(c.Created.Add(-ClockSlack)) }
+// its removal is forgotten after an hour, and what it held must not come to life for the new one. A registration that lies ahead
+// of now was made by a clock that was wrong and says nothing: else nobody could log in until that time has come.
+func (c *Client) Namesake(began, now time.Time) bool {
+	return began.Before(c.Created.Add(-ClockSlack)) && !now.Before(c.Created)
+}
 
 // check says what is wrong with a client that is to be kept.
 func (c *Client) check() error {

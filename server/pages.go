@@ -42,7 +42,7 @@ func (s *Server) below() []room {
 	return append(own, &federated.Room{
 		Console: s.console, Domains: c.Store, Links: c.Store, Attempts: c.Store,
 		Upstreams: &federation.Upstreams{AllowPrivate: c.PrivateProviders, Now: c.Now, Log: c.Log},
-		Unseal:    func(sealed, ad []byte) ([]byte, error) { return c.Master.Open(bindingPurpose, sealed, ad) },
+		Unseal:    func(sealed, ad []byte) ([]byte, error) { return c.Master.Open(BindingPurpose, sealed, ad) },
 	})
 }
 

@@ -38,8 +38,9 @@ func (s *Server) seedFactors(ctx context.Context, seed *Seed) error {
 	return nil
 }
 
-// bindingPurpose is what the secrets of bindings are sealed for.
-const bindingPurpose = "binding secret"
+// BindingPurpose is what the secrets of bindings are sealed for with the master key, by whoever adds one; the binding's id is the
+// additional data.
+const BindingPurpose = "binding secret"
 
 // seedDomains adds Domains first, since bindings are theirs. A binding that is there keeps its secret and its rules; only
 // an issuer that Moves follows, and only for development.
@@ -52,7 +53,7 @@ func (s *Server) seedDomains(ctx context.Context, seed *Seed) error {
 	for _, b := range seed.Bindings {
 		if !b.Clear.IsZero() {
 			// For this binding's id: a row that is copied over another does not open.
-			b.Secret = s.config.Master.Seal(bindingPurpose, []byte(b.Clear.Reveal()), []byte(b.ID))
+			b.Secret = s.config.Master.Seal(BindingPurpose, []byte(b.Clear.Reveal()), []byte(b.ID))
 		}
 		err := s.config.Store.AddBinding(ctx, b.Binding)
 		if errors.Is(err, identity.ErrTaken) {

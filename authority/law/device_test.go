@@ -15,6 +15,7 @@ import (
 	"github.com/doorward/doorward/authority/login"
 	"github.com/doorward/doorward/authority/poll"
 	"github.com/doorward/doorward/authority/usercode"
+	"github.com/doorward/doorward/authtest/clock"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
@@ -25,7 +26,7 @@ import (
 type deviceBench struct {
 	*Authority
 	store  *memoryStore
-	clock  *testClock
+	clock  *clock.Clock
 	config Config
 	client authority.Client
 	person identity.Person
@@ -33,7 +34,7 @@ type deviceBench struct {
 
 func newDeviceBench(tb testing.TB) *deviceBench {
 	tb.Helper()
-	b := &deviceBench{store: newMemoryStore(), clock: newTestClock()}
+	b := &deviceBench{store: newMemoryStore(), clock: clock.New()}
 	b.config = Config{
 		Issuer: "https://id.example", Store: b.store, People: b.store, Attempts: b.store, Master: keys.NewMaster(), Now: b.clock.Now,
 	}

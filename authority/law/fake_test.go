@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authtest/clock"
 	"github.com/doorward/doorward/identity"
 )
 
@@ -459,38 +460,10 @@ func (s *memoryStore) ClearAttempts(_ context.Context, key string) error {
 	return err
 }
 
-// testClock is a clock that stands still until somebody moves it.
-type testClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newTestClock() *testClock {
-	return &testClock{now: time.Date(2026, 11, 22, 12, 0, 0, 123_456_789, time.UTC)}
-}
-
-func (c *testClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *testClock) Advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(by)
-}
-
-func (c *testClock) Set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
-}
-
 // TestMemoryStore holds the fake to the store's contract where the tests of this package lean on it.
 func TestMemoryStore(t *testing.T) {
 	t.Parallel()
-	ctx, s, now := t.Context(), newMemoryStore(), newTestClock().Now()
+	ctx, s, now := t.Context(), newMemoryStore(), clock.New().Now()
 	request := authority.DeviceRequest{ID: "a", UserCode: "BCDFGHJK", Created: now, Expires: now.Add(time.Minute), State: authority.DevicePending}
 	if err := s.AddDeviceRequest(ctx, request); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/doorward/doorward/authority"
 	"github.com/doorward/doorward/authority/login"
+	"github.com/doorward/doorward/authtest/clock"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/oauth"
@@ -18,7 +19,7 @@ type house struct {
 	*Authority
 	t      *testing.T
 	store  *memoryStore
-	clock  *testClock
+	clock  *clock.Clock
 	master *keys.Master
 	cli    authority.Client // public, every grant
 	other  authority.Client // public, every grant, somebody else's
@@ -28,7 +29,7 @@ const redirect = "http://127.0.0.1/callback"
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, store: newMemoryStore(), clock: newTestClock(), master: keys.NewMaster()}
+	h := &house{t: t, store: newMemoryStore(), clock: clock.New(), master: keys.NewMaster()}
 	h.open()
 	for _, id := range []string{"cli", "other"} {
 		client := authority.Client{

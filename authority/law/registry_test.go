@@ -96,6 +96,24 @@ func TestRemove_ANamesakeInheritsNothing(t *testing.T) {
 	h.rotate(h.login().Refresh)
 }
 
+// TestNamesake_SEC305_OfAWrongClock: a clock that ran a year ahead when a client was registered, and was set right, locks nobody out.
+func TestNamesake_SEC305_OfAWrongClock(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ahead := h.cli
+	ahead.ID, ahead.Created = "ahead", h.clock.Now().Add(365*24*time.Hour)
+	if err := h.Registry.Add(t.Context(), ahead, "admin"); err != nil {
+		t.Fatal(err)
+	}
+	h.cli = ahead
+	redeemed := h.login()
+	token := h.access(redeemed)
+	if _, err := h.Tokens.Check(t.Context(), token); err != nil {
+		t.Errorf("its token: %v", err)
+	}
+	h.rotate(redeemed.Refresh)
+}
+
 func TestRegistry_SEC059_AReadyClaimTakesNoNameOfAnother(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -244,7 +244,7 @@ func (s *Sessions) over(f *authority.Family, client authority.Client, now time.T
 		// By the client's setting of today: an operator who shortens it reaches the sessions that exist. A check of a token
 		// is no use of the session, else a service that introspects would keep it alive (SEC-122).
 		f.Kind == authority.FamilySession && client.Idle > 0 && now.Sub(f.LastUsed) > client.Idle ||
-		client.Namesake(f.Created) ||
+		client.Namesake(f.Created, now) ||
 		s.markedOver(*f)
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/doorward/doorward/authtest/clock"
 )
 
 func TestPace_SEC073(t *testing.T) {
@@ -36,10 +38,10 @@ func TestPace_SEC073(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			clock := newTestClock()
-			p := NewPace(clock.Now)
+			turned := clock.New()
+			p := NewPace(turned.Now)
 			for i, step := range steps {
-				clock.Advance(step.after)
+				turned.Advance(step.after)
 				if interval, ok := p.Poll("a"); ok != step.ok || interval != step.interval {
 					t.Errorf("step %d: %v, %s", i, ok, interval)
 				}
@@ -50,11 +52,11 @@ func TestPace_SEC073(t *testing.T) {
 
 func TestPaceAfterFullWait(t *testing.T) {
 	t.Parallel()
-	clock := newTestClock()
-	p := NewPace(clock.Now)
+	turned := clock.New()
+	p := NewPace(turned.Now)
 	p.Poll("a")
 	p.Poll("a") // slowed down: 10 seconds
-	clock.Advance(10 * time.Second)
+	turned.Advance(10 * time.Second)
 	p.Poll("a")
 	p.Waited("a")
 	if interval, ok := p.Poll("a"); !ok || interval != 10*time.Second {
@@ -75,19 +77,19 @@ func TestPaceNeverFalse(t *testing.T) {
 		interval time.Duration
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		clock := newTestClock()
-		p := NewPace(clock.Now)
+		turned := clock.New()
+		p := NewPace(turned.Now)
 		grants := map[string]grant{}
 		for range rapid.IntRange(1, 200).Draw(t, "polls") {
-			clock.Advance(time.Duration(rapid.IntRange(0, 9_000_000).Draw(t, "microseconds")) * time.Microsecond)
+			turned.Advance(time.Duration(rapid.IntRange(0, 9_000_000).Draw(t, "microseconds")) * time.Microsecond)
 			id := fmt.Sprint(rapid.IntRange(0, 20).Draw(t, "grant"))
 			if rapid.IntRange(0, 9).Draw(t, "burst") == 0 { // neighbours that fill the table
 				for i := range 1000 {
-					p.Poll(fmt.Sprint(id, clock.Now(), i))
+					p.Poll(fmt.Sprint(id, turned.Now(), i))
 				}
 			}
 			known, found := grants[id]
-			passed := clock.Now().Sub(known.last)
+			passed := turned.Now().Sub(known.last)
 			_, ok := p.Poll(id)
 			switch allowed := !found || passed >= known.interval*pollTolerance/100; {
 			case allowed && !ok:
@@ -95,9 +97,9 @@ func TestPaceNeverFalse(t *testing.T) {
 			case !allowed && ok && passed+2*tick < known.interval*pollTolerance/100:
 				t.Fatalf("no slow_down: %s after %s with an interval of %s", id, passed, known.interval)
 			case ok && !found:
-				grants[id] = grant{clock.Now(), Interval}
+				grants[id] = grant{turned.Now(), Interval}
 			case ok:
-				grants[id] = grant{clock.Now(), known.interval}
+				grants[id] = grant{turned.Now(), known.interval}
 			default:
 				grants[id] = grant{known.last, known.interval + slowDownStep}
 			}
@@ -111,8 +113,8 @@ func TestPaceIsBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a million polls")
 	}
-	clock := newTestClock()
-	p := NewPace(clock.Now)
+	turned := clock.New()
+	p := NewPace(turned.Now)
 	const million, sample = 1_000_000, 50_000
 	for i := range million {
 		if _, ok := p.Poll(strconv.Itoa(i)); !ok {
@@ -152,13 +154,13 @@ func TestPaceForgetsTheOldest(t *testing.T) {
 // TestPaceStaysSmall: grants that went away make room, so that few at a time need little.
 func TestPaceStaysSmall(t *testing.T) {
 	t.Parallel()
-	clock := newTestClock()
-	p := NewPace(clock.Now)
+	turned := clock.New()
+	p := NewPace(turned.Now)
 	for range 1000 {
 		for i := range 100 {
-			p.Poll(fmt.Sprint(clock.Now(), i))
+			p.Poll(fmt.Sprint(turned.Now(), i))
 		}
-		clock.Advance(Interval)
+		turned.Advance(Interval)
 	}
 	if size := p.size(); size > 256<<10 {
 		t.Errorf("the table takes %d bytes for a hundred grants at a time", size)
@@ -167,10 +169,10 @@ func TestPaceStaysSmall(t *testing.T) {
 
 func TestPaceClockGoesBack(t *testing.T) {
 	t.Parallel()
-	clock := newTestClock()
-	p := NewPace(clock.Now)
+	turned := clock.New()
+	p := NewPace(turned.Now)
 	p.Poll("a")
-	clock.Advance(-time.Hour)
+	turned.Advance(-time.Hour)
 	if _, ok := p.Poll("a"); !ok {
 		t.Error("a clock that was set back refused somebody")
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authtest/clock"
 )
 
 // nothingPending is a store in which no address has a pending request.
@@ -18,10 +19,10 @@ func (nothingPending) PendingDeviceRequests(context.Context, string, time.Time) 
 
 func TestPendingTableIsBounded(t *testing.T) {
 	t.Parallel()
-	clock := newTestClock()
+	turned := clock.New()
 	p := NewPendings(nothingPending{}, 0)
 	for i := range 2 * maxHosts {
-		if err := p.Enter(t.Context(), fmt.Sprint(i), clock.Now()); err != nil {
+		if err := p.Enter(t.Context(), fmt.Sprint(i), turned.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

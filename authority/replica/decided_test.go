@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/doorward/doorward/authority"
+	"github.com/doorward/doorward/authtest/clock"
 )
 
 func TestDecidedLearns(t *testing.T) {
@@ -27,10 +28,10 @@ func TestDecidedLearns(t *testing.T) {
 		{[]authority.DeviceState{authority.DeviceRedeemed, authority.DeviceDenied}, authority.DeviceRedeemed},
 		{[]authority.DeviceState{authority.DeviceApproved, authority.DevicePending}, authority.DeviceApproved},
 	} {
-		clock := newTestClock()
-		d := NewDecided(clock.Now)
+		turned := clock.New()
+		d := NewDecided(turned.Now)
 		for _, state := range test.news {
-			d.Learn(authority.Decision{ID: "a", State: state, Decided: clock.Now(), Expires: clock.Now().Add(time.Minute)})
+			d.Learn(authority.Decision{ID: "a", State: state, Decided: turned.Now(), Expires: turned.Now().Add(time.Minute)})
 		}
 		got, known := d.State("a")
 		if got != test.want || known != (test.want != "") {
@@ -41,16 +42,16 @@ func TestDecidedLearns(t *testing.T) {
 
 func TestDecidedKeepsUntilExpiry(t *testing.T) {
 	t.Parallel()
-	clock := newTestClock()
-	d := NewDecided(clock.Now)
-	d.Learn(authority.Decision{ID: "old", State: authority.DeviceApproved, Expires: clock.Now().Add(-2 * time.Second)})
-	d.Learn(authority.Decision{ID: "a", State: authority.DeviceApproved, Expires: clock.Now().Add(time.Minute)})
+	turned := clock.New()
+	d := NewDecided(turned.Now)
+	d.Learn(authority.Decision{ID: "old", State: authority.DeviceApproved, Expires: turned.Now().Add(-2 * time.Second)})
+	d.Learn(authority.Decision{ID: "a", State: authority.DeviceApproved, Expires: turned.Now().Add(time.Minute)})
 	if _, known := d.State("old"); known {
 		t.Error("an expired decision was learned")
 	}
-	clock.Advance(time.Minute - time.Millisecond)
+	turned.Advance(time.Minute - time.Millisecond)
 	for i := range 10_000 {
-		d.Learn(authority.Decision{ID: fmt.Sprint(i), State: authority.DeviceDenied, Expires: clock.Now().Add(time.Minute)})
+		d.Learn(authority.Decision{ID: fmt.Sprint(i), State: authority.DeviceDenied, Expires: turned.Now().Add(time.Minute)})
 	}
 	if _, known := d.State("a"); !known {
 		t.Error("a decision was forgotten before its code expired")
@@ -60,16 +61,16 @@ func TestDecidedKeepsUntilExpiry(t *testing.T) {
 // TestDecidedIsBounded: under constant load the size is constant.
 func TestDecidedIsBounded(t *testing.T) {
 	t.Parallel()
-	clock := newTestClock()
-	d := NewDecided(clock.Now)
+	turned := clock.New()
+	d := NewDecided(turned.Now)
 	const rate, minutes = 10_000, 60
 	for minute := range minutes {
 		for i := range rate {
 			d.Learn(authority.Decision{
-				ID: fmt.Sprint(minute, " ", i), State: authority.DeviceRedeemed, Expires: clock.Now().Add(time.Duration(i) * time.Minute / rate),
+				ID: fmt.Sprint(minute, " ", i), State: authority.DeviceRedeemed, Expires: turned.Now().Add(time.Duration(i) * time.Minute / rate),
 			})
 		}
-		clock.Advance(time.Minute)
+		turned.Advance(time.Minute)
 	}
 	if size := d.size(); size > 2*rate {
 		t.Errorf("%d entries where %d live at most", size, rate)
@@ -78,14 +79,14 @@ func TestDecidedIsBounded(t *testing.T) {
 
 func TestDecidedInParallel(t *testing.T) {
 	t.Parallel()
-	clock := newTestClock()
-	d := NewDecided(clock.Now)
+	turned := clock.New()
+	d := NewDecided(turned.Now)
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			for i := range 1000 {
 				id := fmt.Sprint(i)
-				d.Learn(authority.Decision{ID: id, State: authority.DeviceApproved, Expires: clock.Now().Add(time.Minute)})
+				d.Learn(authority.Decision{ID: id, State: authority.DeviceApproved, Expires: turned.Now().Add(time.Minute)})
 				if _, known := d.State(id); !known {
 					t.Error("not known at once")
 				}

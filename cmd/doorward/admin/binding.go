@@ -13,6 +13,7 @@ import (
 	"github.com/doorward/doorward/cmd/doorward/admin/desk"
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/oauth"
+	"github.com/doorward/doorward/server"
 )
 
 // What is kept of a provider at most, in bytes, and how many values of acr and amr.
@@ -23,9 +24,6 @@ const (
 	maxClientSecret = 4096
 	maxMethods      = 20
 )
-
-// bindingPurpose is what the secrets of bindings are sealed for; the server opens them under this name.
-const bindingPurpose = "binding secret"
 
 // addBinding checks all of it before it looks anything up. The secret is sealed for this binding: moved to another row, it does
 // not open.
@@ -51,7 +49,7 @@ func (o *Office) addBinding(r *http.Request) (any, error) {
 		Creates: ask.Creates, ACR: ask.ACR, AMR: ask.AMR, Created: o.now(),
 	}
 	if ask.Secret != "" {
-		made.Secret = o.Seal(bindingPurpose, []byte(ask.Secret), []byte(id))
+		made.Secret = o.Seal(server.BindingPurpose, []byte(ask.Secret), []byte(id))
 	}
 	if err := o.Domains.AddBinding(ctx, made); err != nil {
 		return nil, taken(err, "The Domain has a binding of this alias, or a primary one already, or the id is in use.")

@@ -17,6 +17,7 @@ import (
 	"github.com/doorward/doorward/identity"
 	"github.com/doorward/doorward/keys"
 	"github.com/doorward/doorward/secret"
+	"github.com/doorward/doorward/server"
 	"github.com/doorward/doorward/store/sqlite"
 )
 
@@ -208,7 +209,7 @@ func TestDomainsAndBindings(t *testing.T) {
 		t.Errorf("the binding (-want +got):\n%s", diff)
 	}
 	inside := must[identity.Binding](t)(store.Binding(ctx, made.ID))
-	if clear, err := master.Open(bindingPurpose, inside.Secret, []byte(made.ID)); err != nil || string(clear) != "a client secret" {
+	if clear, err := master.Open(server.BindingPurpose, inside.Secret, []byte(made.ID)); err != nil || string(clear) != "a client secret" {
 		t.Errorf("the secret opens as %q, %v", clear, err)
 	}
 	public := must[desk.Binding](t)(d.AddBinding(ctx, desk.NewBinding{Domain: other.ID, Alias: "okta", Issuer: "https://idp.example/x", ClientID: "c", Name: "Globex' own"}, secret.String{}))
