@@ -13,14 +13,20 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 	"github.com/spf13/pflag"
 
 	"github.com/doorward/doorward/authcmd"
 )
 
-// maxConfig is the largest configuration file that is read, in bytes.
-const maxConfig = 1 << 20
+const (
+	// maxConfig is the largest configuration file that is read, in bytes.
+	maxConfig = 1 << 20
+	// maxOpen is how many brackets may be open at once: those of the mapping and those of a list in it.
+	maxOpen = 2
+)
 
 // Set is flags that may also come from DOORWARD_ variables and from the file of --config: a flag wins over a
 // variable, and that over the file. The key in the file is the flag's name, the variable its name in capitals.
@@ -122,7 +128,11 @@ func parseConfig(data []byte) ([]setting, error) {
 	if i := bytes.IndexFunc(data, unprintable); i >= 0 { // the parser lets them through
 		return nil, fmt.Errorf("line %d: there is a byte that is no UTF-8 text", 1+bytes.Count(data[:i], []byte("\n")))
 	}
-	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // ours is the clearer message
+	tokens := lexer.Tokenize(string(data))
+	if err := shallow(tokens); err != nil {
+		return nil, err
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // ours is the clearer message
 	if err != nil {
 		return nil, syntax(err)
 	}
@@ -154,6 +164,24 @@ func parseConfig(data []byte) ([]setting, error) {
 		values = append(values, found...)
 	}
 	return values, nil
+}
+
+// shallow refuses lists in lists in lists before they are parsed: the parser calls itself for each, and a megabyte of brackets
+// would take all the memory of the machine.
+func shallow(tokens token.Tokens) error {
+	open := 0
+	for i, t := range tokens {
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			open++
+		case token.MappingEndType, token.SequenceEndType:
+			open--
+		}
+		if open > maxOpen || t.Type == token.SequenceEntryType && i > 0 && tokens[i-1].Type == token.SequenceEntryType {
+			return fmt.Errorf("line %d: a setting is a value or a list of values, and nothing deeper", t.Position.Line)
+		}
+	}
+	return nil
 }
 
 // flatten makes one setting of a value and several of a list.

@@ -89,6 +89,18 @@ func TestConfigIsReadAsWritten(t *testing.T) {
 	}
 }
 
+// TestConfigOfBracketsAlone: what would make the parser call itself a million times is refused before it.
+func TestConfigOfBracketsAlone(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		strings.Repeat("[", 1<<20), "a: " + strings.Repeat("{a: ", 1<<18), strings.Repeat("- ", 1<<19), "a: [[b]]", "a:\n- - b\n",
+	} {
+		if _, err := parseConfig([]byte(text)); err == nil || len(err.Error()) > 200 {
+			t.Errorf("%.20q: %v", text, err)
+		}
+	}
+}
+
 // FuzzConfig: whatever the file holds, it is read or refused, and every setting has a name and a line.
 func FuzzConfig(f *testing.F) {
 	f.Add("listen: 127.0.0.1:0\ntrusted-proxy: [10.0.0.0/8]\n")
